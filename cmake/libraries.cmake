@@ -1,0 +1,45 @@
+# Outside libraries, each behind one interface target. Each is included by one module of ours only.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+function(mr_library name package)
+    pkg_check_modules(PC_${name} REQUIRED ${package})
+    add_library(mr_lib_${name} INTERFACE)
+    target_include_directories(mr_lib_${name} SYSTEM INTERFACE ${PC_${name}_INCLUDE_DIRS})
+    target_link_directories(mr_lib_${name} INTERFACE ${PC_${name}_LIBRARY_DIRS})
+    if(MR_STATIC)
+        set(libs "")
+        foreach(l ${PC_${name}_LIBRARIES})
+            list(APPEND libs -l:lib${l}.a)
+        endforeach()
+        target_link_libraries(mr_lib_${name} INTERFACE ${libs} ${ARGN})
+    else()
+        target_link_libraries(mr_lib_${name} INTERFACE ${PC_${name}_LIBRARIES})
+    endif()
+endfunction()
+
+mr_library(ck ck)
+mr_library(zlib zlib)
+mr_library(jansson jansson)
+mr_library(secp256k1 libsecp256k1)
+mr_library(openssl libcrypto dl)
+mr_library(snappy snappy stdc++)
+
+# liburing 2.3's shared object lacks io_uring_enable_rings and io_uring_register_restrictions: its archive has both.
+pkg_check_modules(PC_uring REQUIRED liburing>=2.3)
+add_library(mr_lib_uring INTERFACE)
+target_link_libraries(mr_lib_uring INTERFACE -l:liburing.a)
+
+# Sanitizers and the fuzzer bring their own allocator.
+add_library(mr_lib_jemalloc INTERFACE)
+if(NOT MR_SANITIZE AND NOT MR_FUZZ)
+    pkg_check_modules(PC_jemalloc REQUIRED jemalloc)
+    if(MR_STATIC)
+        target_link_libraries(mr_lib_jemalloc INTERFACE -l:libjemalloc.a stdc++ dl)
+    else()
+        target_link_libraries(mr_lib_jemalloc INTERFACE ${PC_jemalloc_LIBRARIES})
+    endif()
+    target_compile_definitions(mr_lib_jemalloc INTERFACE MR_JEMALLOC=1)
+endif()
+
+include(cmake/ckzg.cmake)
