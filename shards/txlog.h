@@ -1,0 +1,69 @@
+/* txlog.h: what may still be sent: one ring a shard, in order of acceptance. An entry is a stored
+ * transaction and a known-by bit for each peer slot. A peer walks it with a cursor; there is no
+ * queue per peer. Bodies leave oldest first when their bytes exceed the pool's, blob transactions
+ * counted apart; an entry overwritten by a newer one becomes GONE in seen.
+ * Thread: its shard. Memory: ring and bitmaps allocated at init; bodies are references. */
+#pragma once
+#include "core/base.h"
+#include "core/bitmap.h"
+#include "core/buffer.h"
+#include "shards/seen.h"
+#include "shards/txmeta.h"
+
+struct mr_txlog_entry {
+    struct mr_buf *buf; /* NULL: the body left */
+    uint64_t time_ns;   /* mono, of acceptance */
+    uint32_t users;     /* answers being sealed that point into buf; it stays while > 0 */
+    uint8_t type, flags;
+    uint8_t blob_told; /* blob announcements staged: how far (flush.c) */
+    bool left;         /* evicted while users > 0: put when the last user ends */
+    uint32_t size, size_elided;
+    struct mr_hash hash;
+    uint64_t sender_sip; /* SipHash(boot key, sender): the half of the body choice that is not the
+                            peer */
+};
+
+struct mr_txlog {
+    struct mr_txlog_entry *ring;
+    uint64_t *known;     /* entries x words, a row an entry */
+    uint32_t mask;       /* entries - 1 */
+    uint32_t words;      /* of one row */
+    uint64_t head, tail; /* next sequence number; oldest one still there */
+    uint64_t body_tail;  /* oldest that may hold a body */
+    uint64_t bytes, blob_bytes, bytes_max, blob_bytes_max;
+    uint64_t keep_ns;
+    struct mr_seen *seen;
+    struct mr_buf_pool *pool;
+    uint64_t evicted, evicted_young;
+    uint64_t *sweep_mask; /* slots freed whose column is to be cleared */
+    uint64_t sweep_at;    /* sequence number reached by the sweep in progress */
+};
+
+bool mr_txlog_init(struct mr_txlog *l, uint32_t entries, uint32_t slots, uint64_t bytes_max,
+                   uint64_t blob_bytes_max, uint64_t keep_ns, struct mr_seen *seen,
+                   struct mr_buf_pool *pool);
+void mr_txlog_fini(struct mr_txlog *l);
+/* Appends a transaction (takes the caller's holder of buf); known: bits of peers that have it, or
+ * NULL. Marks it HELD in seen. Evicts what exceeds the bounds. Returns its sequence number. */
+uint64_t mr_txlog_append(struct mr_txlog *l, struct mr_buf *buf, const uint64_t *known,
+                         uint64_t sender_sip, uint64_t now_ns);
+static inline struct mr_txlog_entry *mr_txlog_at(const struct mr_txlog *l, uint64_t seq)
+{
+    return &l->ring[seq & l->mask];
+}
+static inline uint64_t *mr_txlog_known(const struct mr_txlog *l, uint64_t seq)
+{
+    return l->known + (size_t)(seq & l->mask) * l->words;
+}
+/* The entry of a hash that holds a body, or NULL. */
+struct mr_txlog_entry *mr_txlog_find(struct mr_txlog *l, const struct mr_hash *hash,
+                                     uint32_t now_s);
+/* A user more or less of an entry's buf (an answer in progress). */
+void mr_txlog_use(struct mr_txlog *l, struct mr_txlog_entry *e);
+void mr_txlog_unuse(struct mr_txlog *l, struct mr_txlog_entry *e);
+/* The first sequence number younger than age: where a new peer's cursor starts. */
+uint64_t mr_txlog_since(const struct mr_txlog *l, uint64_t now_ns, uint64_t age_ns);
+/* Slot freed: its column is cleared by the sweep, entries_max entries a call; true when no sweep is
+ * pending any more (all freed slots may be used again). */
+void mr_txlog_sweep_slot(struct mr_txlog *l, uint32_t slot);
+bool mr_txlog_sweep(struct mr_txlog *l, uint32_t entries_max);
