@@ -1,6 +1,6 @@
 /* base_protocol.h: devp2p's "p2p" capability without Hello: Disconnect, Ping, Pong, the reasons,
- * the faults that lead to them, and the rules of keeping a session alive.
- * Thread: any. Plain values; time comes as an argument. */
+ * and the faults that lead to them.
+ * Thread: any. Plain values. */
 #pragma once
 #include "core/rlp.h"
 
@@ -85,41 +85,5 @@ unsigned mr_disconnect_decode(struct mr_span payload);
 
 /* Ping and Pong carry an empty list. */
 MR_MUST_USE enum mr_err mr_ping_encode(struct mr_writer *w);
-/* Whether payload is one. */
+/* Whether payload is one. Nothing at all passes too: some clients send a ping without a payload. */
 bool mr_ping_check(struct mr_span payload);
-
-/* Keeping alive: we ping after 15 s of silence in either direction, and give the peer up after 30 s
- * without a byte from it. Pings above a bucket of 5 and one a second, or 16 pongs that it does not
- * take, end the session (F-07); so do pongs that answer nothing, by a bucket of the same size.
- * Milliseconds of a monotonic clock. */
-#define MR_PING_AFTER_MS    15000
-#define MR_GONE_AFTER_MS    30000
-#define MR_PING_BURST       5
-#define MR_PING_INTERVAL_MS 1000
-#define MR_PONGS_QUEUED_MAX 16
-
-struct mr_token_bucket {
-    uint64_t full_at_ms; /* when it will be full again */
-};
-struct mr_keepalive {
-    uint64_t heard_ms, spoke_ms;
-    struct mr_token_bucket pings, pongs;
-    uint8_t pongs_queued;  /* owed to the peer */
-    uint8_t pongs_awaited; /* pings of ours without answer */
-};
-enum mr_keepalive_action { MR_KEEPALIVE_WAIT, MR_KEEPALIVE_PING, MR_KEEPALIVE_GONE };
-
-void mr_keepalive_init(struct mr_keepalive *k, uint64_t now_ms);
-/* Bytes were received; bytes were handed to the socket. */
-void mr_keepalive_heard(struct mr_keepalive *k, uint64_t now_ms);
-void mr_keepalive_spoke(struct mr_keepalive *k, uint64_t now_ms);
-/* What is due now. On PING the caller queues a ping and calls mr_keepalive_pinged. */
-enum mr_keepalive_action mr_keepalive_due(const struct mr_keepalive *k, uint64_t now_ms);
-/* When mr_keepalive_due will next say something else than WAIT, if nothing happens before. */
-uint64_t mr_keepalive_deadline_ms(const struct mr_keepalive *k);
-void mr_keepalive_pinged(struct mr_keepalive *k, uint64_t now_ms);
-/* A ping was received: MR_P2P_NONE (queue one pong), else end the session. */
-enum mr_p2p_fault mr_keepalive_on_ping(struct mr_keepalive *k, uint64_t now_ms);
-/* A queued pong was sealed. */
-void mr_keepalive_ponged(struct mr_keepalive *k, uint64_t now_ms);
-enum mr_p2p_fault mr_keepalive_on_pong(struct mr_keepalive *k, uint64_t now_ms);
