@@ -11,6 +11,7 @@
 #include "net/rlpx/base_protocol.h"
 #include "net/rlpx/capability.h"
 #include "net/rlpx/frame.h"
+#include "net/rlpx/keepalive.h"
 #include "shards/mailbox.h"
 
 /*
