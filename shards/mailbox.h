@@ -76,6 +76,11 @@ bool mr_mail_take(struct mr_mesh *m, unsigned self, struct mr_mail *out);
 bool mr_mail_sleep(struct mr_mesh *m, unsigned self);
 void mr_mail_awake(struct mr_mesh *m, unsigned self);
 
+/* Peers with Status agreed, per shard, for the body choice: each shard sets its own, any thread
+ * reads the sum, relaxed. */
+void mr_mesh_set_peers(struct mr_mesh *m, unsigned shard, uint32_t peers);
+uint32_t mr_mesh_peers(const struct mr_mesh *m);
+
 /* A session on its way from the dispatcher to its shard: a value, nothing in flight. The dispatcher
  * owns a fixed array of them; the shard gives one back through `home` when it has copied it. */
 struct mr_handover {

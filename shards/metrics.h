@@ -1,11 +1,10 @@
 /* metrics.h: the counters of shards and dispatcher: one list each, one writer each (the owning
  * thread), read relaxed by anybody. Names: noun_what[_unit]. */
 #pragma once
-#include "core/histogram.h"
 #include "core/metrics.h"
 
 /* X(name, help) */
-#define MR_SHARD_COUNTERS(X)                                                                       \
+#define MR_SHARD_METRICS(X)                                                                        \
     X(turns, "turns of the shard's loop")                                                          \
     X(bytes_in, "bytes received from peers")                                                       \
     X(bytes_out, "bytes given to the kernel for peers")                                            \
@@ -96,19 +95,19 @@
     X(mail_wakes, "wake-ups sent to other threads")                                                \
     X(keccak_permutations_1, "keccak permutations one lane wide")                                  \
     X(keccak_permutations_4, "keccak permutations four lanes wide")                                \
-    X(keccak_permutations_8, "keccak permutations eight lanes wide")
+    X(keccak_permutations_8, "keccak permutations eight lanes wide")                               \
+    X(peers, "sessions with Status agreed", GAUGE)                                                 \
+    X(peers_waiting, "sessions whose Status has not come", GAUGE)                                  \
+    X(log_length, "transactions in the log", GAUGE)                                                \
+    X(bodies_bytes, "bytes of bodies held", GAUGE)                                                 \
+    X(blob_bytes, "bytes of blob transactions held", GAUGE)                                        \
+    X(verify_length, "transactions waiting for their signature check", GAUGE)                      \
+    X(fetch_length, "hashes being fetched", GAUGE)                                                 \
+    X(fetch_announced, "announced and unfetched hashes, over all peers", GAUGE)                    \
+    X(gather_bytes, "bytes of large frames being received", GAUGE)                                 \
+    X(send_bytes, "bytes of sends in flight", GAUGE)                                               \
+    X(buffers_bytes, "bytes of buffers in use", GAUGE)                                             \
+    X(head_number, "number of the head, 0 without one", GAUGE)                                     \
+    X(tick, "advances every second at least", GAUGE)
 
-#define MR_SHARD_GAUGES(X)                                                                         \
-    X(peers, "sessions with Status agreed")                                                        \
-    X(peers_waiting, "sessions whose Status has not come")                                         \
-    X(log_length, "transactions in the log")                                                       \
-    X(bodies_bytes, "bytes of bodies held")                                                        \
-    X(blob_bytes, "bytes of blob transactions held")                                               \
-    X(verify_length, "transactions waiting for their signature check")                             \
-    X(fetch_length, "hashes being fetched")                                                        \
-    X(fetch_announced, "announced and unfetched hashes, over all peers")                           \
-    X(gather_bytes, "bytes of large frames being received")                                        \
-    X(send_bytes, "bytes of sends in flight")                                                      \
-    X(buffers_bytes, "bytes of buffers in use")                                                    \
-    X(head_number, "number of the head, 0 without one")                                            \
-    X(tick, "advances every second at least")
+MR_METRICS_DECLARE(mr_shard_metrics, MR_SHARD_METRICS)

@@ -7,7 +7,7 @@
 #include "core/buffer.h"
 #include "core/endpoint.h"
 #include "core/wheel.h"
-#include "net/eth/message.h"
+#include "net/eth/request.h"
 #include "net/rlpx/base_protocol.h"
 #include "net/rlpx/capability.h"
 #include "net/rlpx/frame.h"
@@ -93,7 +93,7 @@ struct mr_peer {
 
     /* our header request in flight */
     uint64_t header_request_id;
-    struct mr_get_block_headers header_query;
+    struct mr_header_query header_query;
 
     /* the other session of this identity, or NO_SLOT */
     uint32_t twin;
