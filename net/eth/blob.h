@@ -22,11 +22,13 @@ static inline const uint8_t *mr_items_at(const struct mr_items *a, size_t i)
     return a->first + i * a->stride;
 }
 
+/* Reads a list of byte strings of one size. */
+MR_MUST_USE enum mr_err mr_items_read(struct mr_reader *r, struct mr_items *out, size_t size);
+
 struct mr_sidecar {
     enum mr_wrapper wrapper; /* MR_WRAPPER_NONE: no sidecar at all */
     struct mr_items blobs, commitments, proofs;
-    struct mr_span blobs_item; /* the blobs' list with its prefix */
-    /* What stands around it, to make the form without blobs. */
+    /* What stands around the blobs' list, to make the form without blobs. */
     struct mr_span before, after;
 };
 

@@ -51,18 +51,3 @@ static inline struct mr_u256 mr_u256_of(uint64_t v)
     mr_store_be64(u.b + 24, v);
     return u;
 }
-
-/* Shapes of what mainnet carries; drawn by mr_tx_sample in about its proportions. */
-enum mr_tx_shape {
-    MR_TX_SHAPE_TRANSFER, /* 110 bytes */
-    MR_TX_SHAPE_TOKEN,    /* ERC-20 transfer: 68 bytes of data */
-    MR_TX_SHAPE_ROUTER,   /* a swap: some hundred bytes, many of them zero */
-    MR_TX_SHAPE_LEGACY,   /* a type 0 token transfer */
-    MR_TX_SHAPE_ACCESS,   /* type 1 with a short access list */
-    MR_TX_SHAPES
-};
-#define MR_TX_SAMPLE_ROOM 4096
-/* Fills f (all but the nonce and the chain id, which are kept) with a valid transaction of a shape
- * drawn from *seed, which advances; the same seed gives the same fields. room (MR_TX_SAMPLE_ROOM
- * bytes) holds what f then points to. Sizes average about 330 bytes when signed. */
-void mr_tx_sample(struct mr_tx_fields *f, uint8_t room[MR_TX_SAMPLE_ROOM], uint64_t *seed);

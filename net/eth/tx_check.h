@@ -37,7 +37,7 @@
     X(BLOB_FEE, TX, "fee cap per blob gas is zero")                                                \
     X(BLOBS_MISSING, PEER, "blobs missing")                                                        \
     X(SIDECAR_VERSION, PEER, "sidecar is not of the form that this fork asks for")                 \
-    X(SIDECAR_SIZE, PEER, "over 1 MiB with blobs")                                                 \
+    X(SIDECAR_SIZE, RULES, "over 1 MiB with blobs")                                                \
     X(SIDECAR_COUNT, PEER, "blobs, commitments, proofs and hashes differ in number")               \
     X(SIDECAR_HASH, PEER, "commitment does not match its versioned hash")                          \
     X(SIDECAR_PROOF, PEER, "blob proof is wrong")
