@@ -33,7 +33,7 @@ void mr_head_peer_remove(struct mr_head *h, uint32_t slot);
 /* The next request to send to a peer now: true with slot and query filled (request ids are ours to
  * give). Call until false, once a turn. */
 bool mr_head_next_request(struct mr_head *h, uint32_t *slot, uint64_t *request_id,
-                          struct mr_header_query *query, uint64_t now_ns);
+                          struct mr_get_block_headers *query, uint64_t now_ns);
 /* A BlockHeaders answer: headers is the list's body. MR_OK; MR_AGAIN late or unknown but harmless
  * (asked before); MR_INVALID: never asked, or headers that do not link or were not asked for. */
 enum mr_err mr_head_answer(struct mr_head *h, uint32_t slot, uint64_t request_id,
@@ -50,9 +50,10 @@ uint64_t mr_head_time(const struct mr_head *h);
 const struct mr_header *mr_head_header(const struct mr_head *h); /* NULL without a head */
 /* Fills a Status of the version with our claim: earliest = latest = head; without a head 0, 0,
  * genesis hash; on eth/68 the network's total difficulty. */
-void mr_head_status(const struct mr_head *h, struct mr_status *out, unsigned version,
+void mr_head_status(const struct mr_head *h, struct mr_eth_status *out, unsigned version,
                     uint64_t wall_s);
-/* Answers a query from the window (the genesis header included): writes the list of headers, RLP,
- * at most 1,024 items and limit bytes. An unknown origin gives the empty list. */
-enum mr_err mr_head_serve(const struct mr_head *h, const struct mr_header_query *query,
+/* Answers a query from the window (the genesis header included): writes the headers one behind the
+ * other, without a list's prefix, at most 1,024 and at most limit bytes. An unknown origin gives
+ * none. */
+enum mr_err mr_head_serve(const struct mr_head *h, const struct mr_get_block_headers *query,
                           size_t limit, struct mr_writer *out);

@@ -18,7 +18,6 @@
     X(status_bad_network, "Status with another network id")                                        \
     X(status_bad_genesis, "Status with another genesis")                                           \
     X(status_bad_fork, "Status with an incompatible fork id")                                      \
-    X(status_bad_version, "Status with another version than agreed")                               \
     X(status_bad_shape, "Status malformed, twice, or with an impossible range")                    \
     X(status_late, "no Status within its time")                                                    \
     X(frame_mac_bad, "frames with a wrong MAC")                                                    \

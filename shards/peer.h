@@ -42,9 +42,9 @@ struct mr_control {
 
 /* A request of the peer, parsed enough to be answered when it is this lane's turn. */
 struct mr_pending_request {
-    uint8_t id;         /* message id inside eth */
-    struct mr_buf *buf; /* its payload, inflated: [request id, ...] */
-    uint32_t size;
+    uint8_t id;         /* message id inside eth: of the request, or of the answer if ready */
+    bool ready;         /* buf is the answer's payload already */
+    struct mr_buf *buf; /* the request's payload, inflated: [request id, ...] */
 };
 
 /* A frame longer than one slice, on its way: what it points to stays until its last slice. */
@@ -59,6 +59,7 @@ struct mr_peer {
     bool paused;  /* its receive is paused */
     bool trusted, is_static, inbound;
     bool status_in, status_out;
+    bool shut;               /* the port was asked to close */
     bool closing_after_send; /* Disconnect is the last thing sealed; close when it is out */
     bool want_request;       /* fetch has a request for it */
     bool want_header_request, want_range;
@@ -93,13 +94,15 @@ struct mr_peer {
 
     /* our header request in flight */
     uint64_t header_request_id;
-    struct mr_header_query header_query;
+    struct mr_get_block_headers header_query;
 
     /* the other session of this identity, or NO_SLOT */
     uint32_t twin;
     uint64_t
         twin_deadline_ns; /* same direction: the old one was pinged; no pong by then: replaced */
 
+    uint64_t claim_number; /* what its Status or BlockRangeUpdate says of its head */
+    struct mr_hash claim_hash;
     struct mr_timer timer;
     uint64_t serial;
     uint64_t begun_ns, adopted_ns;

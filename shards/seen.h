@@ -37,6 +37,6 @@ void mr_seen_fini(struct mr_seen *s);
 struct mr_seen_entry *mr_seen_find(struct mr_seen *s, const struct mr_hash *hash, uint32_t now_s);
 /* Finds or makes the entry; NULL when its bucket holds live entries only (counted in full). */
 struct mr_seen_entry *mr_seen_put(struct mr_seen *s, const struct mr_hash *hash,
-                                  enum mr_seen_state state, uint32_t index, uint32_t now_s);
+                                  enum mr_seen_state state, uint32_t index, uint32_t time_s);
 /* Forgets the hash (e.g. nobody delivered it). */
 void mr_seen_remove(struct mr_seen *s, const struct mr_hash *hash);

@@ -2,6 +2,8 @@
  * nobody else. Thread: the shard's. */
 #pragma once
 #include "core/log.h"
+#include "core/siphash.h"
+#include "crypto/ct.h"
 #include "net/eth/announce.h"
 #include "net/eth/message.h"
 #include "net/rlpx/snappy.h"
@@ -26,7 +28,7 @@ struct mr_long_frame {
     struct mr_buf *literals; /* or NULL */
     struct mr_frame frame;
     uint32_t used_count;
-    struct mr_txlog_entry *used[MR_HASHES_ASKED_MAX];
+    struct mr_buf *used[MR_HASHES_ASKED_MAX]; /* a holder of each */
     struct mr_span spans[MR_LONG_SPANS];
     uint8_t head[64];
 };
@@ -89,6 +91,8 @@ struct mr_shard {
     struct mr_hash *item_hashes;
     struct mr_span *item_spans;
     uint64_t *sources; /* scratch: one bit a slot */
+    uint64_t *doomed;  /* bit a slot: to be ended at the end of the step, as liars */
+    bool any_doomed;
     struct mr_dupe *dupes;
     uint32_t dupe_stamp;
 
@@ -102,6 +106,9 @@ struct mr_shard {
     struct mr_frame *frames;
     struct mr_span *spans;
     uint8_t *literals;
+    uint8_t announce_types[MR_ANNOUNCE_BATCH];
+    uint32_t announce_sizes[MR_ANNOUNCE_BATCH];
+    struct mr_hash announce_hashes[MR_ANNOUNCE_BATCH];
     struct mr_keccak_stats keccak;
     struct mr_mail *hints; /* hints to send at the end of the turn */
     uint32_t hints_count;
@@ -139,6 +146,8 @@ void mr_peer_heard_pong(struct mr_shard *s, struct mr_peer *p);
 /* Ends a session: tells the remote `disconnect` (a mr_reason, or MR_SILENTLY) and closes. */
 #define MR_SILENTLY (-1)
 void mr_peer_end(struct mr_shard *s, struct mr_peer *p, enum mr_closed_reason why, int disconnect);
+/* Asks the port to close, once. */
+void mr_peer_shut(struct mr_shard *s, struct mr_peer *p);
 void mr_peer_closed(struct mr_shard *s, struct mr_peer *p);
 bool mr_peer_control(struct mr_shard *s, struct mr_peer *p, enum mr_control_kind kind,
                      uint8_t reason);
@@ -146,6 +155,7 @@ bool mr_peer_control(struct mr_shard *s, struct mr_peer *p, enum mr_control_kind
 void mr_peer_arm(struct mr_shard *s, struct mr_peer *p);
 void mr_peer_timer(void *shard, struct mr_timer *t);
 void mr_peer_sweep(struct mr_shard *s);
+void mr_peer_tell_stopped(struct mr_shard *s);
 struct mr_peer *mr_peer_by_serial(struct mr_shard *s, uint64_t serial);
 
 /* receive.c: bytes to messages */
@@ -169,11 +179,31 @@ void mr_transactions_resume(struct mr_shard *s);
 void mr_transactions_pooled(struct mr_shard *s, struct mr_peer *p, struct mr_span message);
 void mr_transactions_announced(struct mr_shard *s, struct mr_peer *p, struct mr_span message);
 void mr_transactions_from_shard(struct mr_shard *s, struct mr_buf *buf);
+void mr_transactions_doom(struct mr_shard *s); /* ends those that were found to lie */
 void mr_transactions_append(struct mr_shard *s, struct mr_buf *buf, const uint64_t *known);
 void mr_shard_admit_hooks(struct mr_shard *s, struct mr_admit_hooks *hooks);
 void mr_shard_fetch_hooks(struct mr_shard *s, struct mr_fetch_hooks *hooks);
 
-/* flush.c: the way out */
+/* flush.c: the way out. A build is the list of frames that one peer gets in this turn. */
+struct mr_build {
+    struct mr_frame *frames;
+    uint32_t frames_count;
+    struct mr_span *spans; /* next free one */
+    uint32_t spans_left;
+    struct mr_writer literals;
+    uint32_t room; /* wire bytes left in the slice */
+    bool closed;   /* a long frame was begun: nothing goes behind it in this slice */
+};
+/* Adds a frame of the count spans at b->spans, size bytes of frame data, which must fit. */
+void mr_build_add(struct mr_build *b, uint32_t count, uint32_t size);
+bool mr_build_fits(const struct mr_build *b, uint32_t spans, uint32_t size);
+/* Adds a small message whose payload stands at the end of b->literals from mark on; false, and the
+ * literals go back to mark, when it does not fit. */
+bool mr_build_small(struct mr_build *b, const struct mr_peer *p, uint16_t wire_id, size_t mark);
+struct mr_long_frame *mr_long_frame_new(struct mr_shard *s);
+void mr_long_frame_free(struct mr_shard *s, struct mr_long_frame *f);
+/* Begins it as the last frame of the slice. */
+void mr_build_long(struct mr_build *b, struct mr_peer *p, struct mr_long_frame *f);
 void mr_flush_ready(struct mr_shard *s, struct mr_peer *p);
 /* Seals and sends for the peers that are ready, within the turn's budget; true: some are left. */
 bool mr_flush(struct mr_shard *s);
@@ -182,7 +212,6 @@ void mr_flush_forget(struct mr_shard *s, struct mr_peer *p);
 
 /* answer.c: what peers ask for. Adds the answer to the oldest pending request of p to the job that
  * flush.c builds. */
-struct mr_build;
 bool mr_answer_build(struct mr_shard *s, struct mr_peer *p, struct mr_build *b);
 void mr_answer_request(struct mr_shard *s, struct mr_peer *p, uint8_t id, struct mr_span payload);
 void mr_answer_forget(struct mr_shard *s, struct mr_peer *p);

@@ -13,10 +13,7 @@
 struct mr_txlog_entry {
     struct mr_buf *buf; /* NULL: the body left */
     uint64_t time_ns;   /* mono, of acceptance */
-    uint32_t users;     /* answers being sealed that point into buf; it stays while > 0 */
     uint8_t type, flags;
-    uint8_t blob_told; /* blob announcements staged: how far (flush.c) */
-    bool left;         /* evicted while users > 0: put when the last user ends */
     uint32_t size, size_elided;
     struct mr_hash hash;
     uint64_t sender_sip; /* SipHash(boot key, sender): the half of the body choice that is not the
@@ -35,10 +32,15 @@ struct mr_txlog {
     struct mr_seen *seen;
     struct mr_buf_pool *pool;
     uint64_t evicted, evicted_young;
-    uint64_t *sweep_mask; /* slots freed whose column is to be cleared */
-    uint64_t sweep_at;    /* sequence number reached by the sweep in progress */
+    uint64_t *sweep_mask, *sweep_pending; /* freed slots: of this pass, of the next */
+    uint64_t sweep_at;                    /* sequence number reached by the pass in progress */
+    bool sweeping;
+    /* told of every body that leaves; may be NULL */
+    void (*left)(void *ctx, const struct mr_txmeta *meta);
+    void *left_ctx;
 };
 
+/* entries: a power of two. False without memory; then call fini. */
 bool mr_txlog_init(struct mr_txlog *l, uint32_t entries, uint32_t slots, uint64_t bytes_max,
                    uint64_t blob_bytes_max, uint64_t keep_ns, struct mr_seen *seen,
                    struct mr_buf_pool *pool);
@@ -58,11 +60,10 @@ static inline uint64_t *mr_txlog_known(const struct mr_txlog *l, uint64_t seq)
 /* The entry of a hash that holds a body, or NULL. */
 struct mr_txlog_entry *mr_txlog_find(struct mr_txlog *l, const struct mr_hash *hash,
                                      uint32_t now_s);
-/* A user more or less of an entry's buf (an answer in progress). */
-void mr_txlog_use(struct mr_txlog *l, struct mr_txlog_entry *e);
-void mr_txlog_unuse(struct mr_txlog *l, struct mr_txlog_entry *e);
 /* The first sequence number younger than age: where a new peer's cursor starts. */
 uint64_t mr_txlog_since(const struct mr_txlog *l, uint64_t now_ns, uint64_t age_ns);
+/* to's column becomes from's: a session that takes another's place (two-session rule). */
+void mr_txlog_copy_column(struct mr_txlog *l, uint32_t to, uint32_t from);
 /* Slot freed: its column is cleared by the sweep, entries_max entries a call; true when no sweep is
  * pending any more (all freed slots may be used again). */
 void mr_txlog_sweep_slot(struct mr_txlog *l, uint32_t slot);
