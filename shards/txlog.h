@@ -22,11 +22,11 @@ struct mr_txlog_entry {
 
 struct mr_txlog {
     struct mr_txlog_entry *ring;
-    uint64_t *known;     /* entries x words, a row an entry */
-    uint32_t mask;       /* entries - 1 */
-    uint32_t words;      /* of one row */
-    uint64_t head, tail; /* next sequence number; oldest one still there */
-    uint64_t body_tail;  /* oldest that may hold a body */
+    uint64_t *known;               /* entries x words, a row an entry */
+    uint32_t mask;                 /* entries - 1 */
+    uint32_t words;                /* of one row */
+    uint64_t head, tail;           /* next sequence number; oldest one still there */
+    uint64_t body_tail, blob_tail; /* oldest that may hold a body, of either kind */
     uint64_t bytes, blob_bytes, bytes_max, blob_bytes_max;
     uint64_t keep_ns;
     struct mr_seen *seen;
