@@ -1,5 +1,4 @@
-/* keccak_avx512.c: eight states side by side in 512-bit registers, and four in 256-bit ones with
- * AVX-512VL's rotations and three-input logic for short lists. Blocks enter by loads and
+/* keccak_avx512.c: eight states side by side in 512-bit registers. Blocks enter by loads and
  * transposes: gathers cost a third of what the width gains. */
 #include "crypto/keccak_variant.h"
 
@@ -59,6 +58,14 @@ static inline AVX512 __m512i word8(const uint8_t *const *src, size_t at)
         (long long)mr_load_le64(src[1] + at), (long long)mr_load_le64(src[0] + at));
 }
 
+static inline AVX512 void xor_block(__m512i a[MR_KECCAK_WORDS], const uint8_t *const *src,
+                                    size_t at)
+{
+    xor_words8(a, 0, src, at);
+    xor_words8(a, 8, src, at + 64);
+    a[16] = MR_KXOR(a[16], word8(src, at + 128));
+}
+
 AVX512 void mr_keccak_absorb8_avx512(uint64_t *state, const uint8_t *const *src, size_t blocks)
 {
     __m512i a[MR_KECCAK_WORDS];
@@ -66,22 +73,23 @@ AVX512 void mr_keccak_absorb8_avx512(uint64_t *state, const uint8_t *const *src,
     for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
         a[i] = load8(state + 8 * i);
     for (size_t at = 0; blocks > 0; blocks--, at += MR_KECCAK_RATE) {
-        xor_words8(a, 0, src, at);
-        xor_words8(a, 8, src, at + 64);
-        a[16] = MR_KXOR(a[16], word8(src, at + 128));
+        xor_block(a, src, at);
         MR_KECCAK_F(a);
     }
     for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
         _mm512_store_si512(state + 8 * i, a[i]);
 }
 
-AVX512 void mr_keccak_squeeze8_avx512(uint64_t *state, uint64_t *out, uint32_t keep)
+AVX512 void mr_keccak_squeeze8_avx512(uint64_t *state, const uint8_t *const *src, uint64_t *out,
+                                      uint32_t keep)
 {
     const __mmask8 write = (__mmask8)~keep;
     __m512i a[MR_KECCAK_WORDS];
 
     for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
         a[i] = load8(state + 8 * i);
+    if (src)
+        xor_block(a, src, 0);
     MR_KECCAK_F(a);
     for (unsigned i = 0; i < 4; i++)
         _mm512_store_si512(out + 8 * i, a[i]);

@@ -32,6 +32,16 @@ static inline MR_K4_TARGET __m256i word4(const uint8_t *const *src, size_t at)
         (long long)mr_load_le64(src[1] + at), (long long)mr_load_le64(src[0] + at));
 }
 
+static inline MR_K4_TARGET void xor_block(__m256i a[MR_KECCAK_WORDS], const uint8_t *const *src,
+                                          size_t at)
+{
+    xor_words4(a, 0, src, at);
+    xor_words4(a, 4, src, at + 32);
+    xor_words4(a, 8, src, at + 64);
+    xor_words4(a, 12, src, at + 96);
+    a[16] = MR_KXOR(a[16], word4(src, at + 128));
+}
+
 MR_K4_TARGET void MR_K4_ABSORB(uint64_t *state, const uint8_t *const *src, size_t blocks)
 {
     __m256i a[MR_KECCAK_WORDS];
@@ -39,21 +49,22 @@ MR_K4_TARGET void MR_K4_ABSORB(uint64_t *state, const uint8_t *const *src, size_
     for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
         a[i] = load(state + W * i);
     for (size_t at = 0; blocks > 0; blocks--, at += MR_KECCAK_RATE) {
-        for (unsigned w = 0; w < 16; w += 4)
-            xor_words4(a, w, src, at + 8 * w);
-        a[16] = MR_KXOR(a[16], word4(src, at + 128));
+        xor_block(a, src, at);
         MR_KECCAK_F(a);
     }
     for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
         _mm256_store_si256((__m256i *)(state + W * i), a[i]);
 }
 
-MR_K4_TARGET void MR_K4_SQUEEZE(uint64_t *state, uint64_t *out, uint32_t keep)
+MR_K4_TARGET void MR_K4_SQUEEZE(uint64_t *state, const uint8_t *const *src, uint64_t *out,
+                                uint32_t keep)
 {
     __m256i a[MR_KECCAK_WORDS];
 
     for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
         a[i] = load(state + W * i);
+    if (src)
+        xor_block(a, src, 0);
     MR_KECCAK_F(a);
     for (unsigned i = 0; i < 4; i++)
         _mm256_store_si256((__m256i *)(out + W * i), a[i]);
