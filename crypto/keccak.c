@@ -19,7 +19,7 @@ static const struct mr_keccak_variant avx2 = {.name = "avx2",
                                               .squeeze4 = mr_keccak_squeeze4_avx2};
 static const struct mr_keccak_variant avx512 = {.name = "avx512",
                                                 .lanes = 8,
-                                                .permute = mr_keccak_permute_bmi,
+                                                .permute = mr_keccak_permute_avx512,
                                                 .absorb4 = mr_keccak_absorb4_avx512,
                                                 .squeeze4 = mr_keccak_squeeze4_avx512,
                                                 .absorb8 = mr_keccak_absorb8_avx512,
@@ -81,33 +81,43 @@ void mr_keccak_init(struct mr_keccak *k)
     memset(k, 0, sizeof *k);
 }
 
+void mr_keccak_absorb1(uint64_t a[MR_KECCAK_WORDS], const uint8_t *p, size_t blocks)
+{
+    for (; blocks > 0; blocks--, p += MR_KECCAK_RATE) {
+        for (unsigned i = 0; i < MR_KECCAK_RATE / 8; i++)
+            a[i] ^= mr_load_le64(p + 8 * i);
+        variant->permute(a);
+    }
+}
+
 /* Bytes that stay inside one block. */
-static void xor_bytes(struct mr_keccak *k, const uint8_t *p, size_t n)
+static void absorb_part(struct mr_keccak *k, const uint8_t *p, size_t n)
 {
     uint8_t *a = (uint8_t *)k->a + k->off;
 
     for (size_t i = 0; i < n; i++)
         a[i] ^= p[i];
     k->off += (uint32_t)n;
+    if (k->off == MR_KECCAK_RATE) {
+        variant->permute(k->a);
+        k->off = 0;
+    }
 }
 
 void mr_keccak_update(struct mr_keccak *k, const void *in, size_t n)
 {
     const uint8_t *p = in;
+    size_t blocks;
 
-    while (n > 0) {
+    if (k->off > 0) {
         size_t take = MR_MIN(n, (size_t)(MR_KECCAK_RATE - k->off));
 
-        if (take == MR_KECCAK_RATE)
-            for (unsigned i = 0; i < MR_KECCAK_RATE / 8; i++)
-                k->a[i] ^= mr_load_le64(p + 8 * i);
-        else
-            xor_bytes(k, p, take);
-        k->off = (k->off + (take == MR_KECCAK_RATE ? (uint32_t)take : 0)) % MR_KECCAK_RATE;
-        if (k->off == 0)
-            variant->permute(k->a);
+        absorb_part(k, p, take);
         p += take, n -= take;
     }
+    blocks = n / MR_KECCAK_RATE;
+    mr_keccak_absorb1(k->a, p, blocks);
+    absorb_part(k, p + blocks * MR_KECCAK_RATE, n - blocks * MR_KECCAK_RATE);
 }
 
 void mr_keccak_digest(const struct mr_keccak *k, uint8_t out[32])

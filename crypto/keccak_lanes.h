@@ -41,8 +41,8 @@ void mr_keccak_lanes_clear(struct mr_keccak_lanes *l, unsigned lane);
  * reached, which itself goes on undisturbed. */
 void mr_keccak_lanes_absorb(struct mr_keccak_lanes *l, unsigned lane, const uint8_t *p, size_t n,
                             bool digest);
-/* Permutes until some lanes are done, and returns their mask: they are idle now. At least one lane
- * must have work. */
+/* Permutes until some lanes are done, and returns their mask: they are idle now, and lose their
+ * states in the next run unless they are given work before. At least one lane must have work. */
 uint32_t mr_keccak_lanes_run(struct mr_keccak_lanes *l);
 /* How far a lane's sponge is into its block. */
 static inline uint32_t mr_keccak_lanes_off(const struct mr_keccak_lanes *l, unsigned lane)

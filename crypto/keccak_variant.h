@@ -22,10 +22,13 @@ struct mr_keccak_variant {
 
 /* The variant in use. */
 const struct mr_keccak_variant *mr_keccak_variant(void);
+/* Absorbs whole blocks into one state. */
+void mr_keccak_absorb1(uint64_t a[MR_KECCAK_WORDS], const uint8_t *p, size_t blocks);
 
 void mr_keccak_permute_plain(uint64_t a[MR_KECCAK_WORDS]);
 #ifdef __x86_64__
 void mr_keccak_permute_bmi(uint64_t a[MR_KECCAK_WORDS]);
+void mr_keccak_permute_avx512(uint64_t a[MR_KECCAK_WORDS]);
 void mr_keccak_absorb4_avx2(uint64_t *a, const uint8_t *const *src, size_t blocks);
 void mr_keccak_squeeze4_avx2(uint64_t *a, const uint8_t *const *src, uint64_t *out, uint32_t keep);
 void mr_keccak_absorb4_avx512(uint64_t *a, const uint8_t *const *src, size_t blocks);

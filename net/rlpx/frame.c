@@ -38,12 +38,15 @@ bool mr_frame_is_chunked(const uint8_t header[16])
 {
     struct mr_reader r = mr_reader(header + 3, 13), list;
     struct mr_span context;
+    size_t count;
 
-    if (mr_rlp_list(&r, &list) || mr_rlp_skip(&list))
+    if (mr_rlp_list(&r, &list) || mr_rlp_count(list, &count, 13) || count < 2)
         return false;
-    if (mr_reader_done(&list) || mr_rlp_bytes(&list, &context))
+    if (count > 2)
+        return true;
+    if (mr_rlp_skip(&list) || mr_rlp_bytes(&list, &context))
         return false;
-    return context.n > 1 || (context.n == 1 && context.p[0] != 0) || !mr_reader_done(&list);
+    return context.n > 1 || (context.n == 1 && context.p[0] != 0);
 }
 
 bool mr_frame_mac_equal(const uint8_t ours[16], const uint8_t theirs[16])
