@@ -4,7 +4,7 @@
  * Values up to 2 * 10^digits are exact; above, a bucket is at most value / 10^digits wide.
  * Thread: one writer. Any thread may merge from a histogram that is being written: recording is one
  * relaxed load and store. The other readers want a histogram at rest: merge into an own one first.
- * Memory: one array, allocated by init (188 KiB for an hour in microseconds at 3 digits). */
+ * Memory: one array, allocated by init (184 KiB for an hour in microseconds at 3 digits). */
 #pragma once
 #include <stdio.h>
 
@@ -42,8 +42,8 @@ void mr_histogram_reset(struct mr_histogram *h);
 enum mr_err mr_histogram_merge(struct mr_histogram *into, const struct mr_histogram *from);
 
 uint64_t mr_histogram_count(const struct mr_histogram *h);
-/* The upper edge of the bucket below which percentile (0 to 100) percent of the values lie. 0 for
- * an empty histogram, as for all of the following. */
+/* The upper edge of the lowest bucket up to which percentile percent of the values lie; the lower
+ * edge of the lowest in use for 0. An empty histogram gives 0 here and below. */
 uint64_t mr_histogram_percentile(const struct mr_histogram *h, double percentile);
 /* The lower edge of the lowest, and the upper edge of the highest bucket in use. */
 uint64_t mr_histogram_min(const struct mr_histogram *h);
