@@ -41,9 +41,12 @@ struct mr_admit_hooks {
     /* Accepted: buf is the stored form (one holder, passed on), known its sources' bits. The shard
      * publishes it to the other shards, then appends it to its log. */
     void (*accepted)(void *ctx, struct mr_buf *buf, const uint64_t *known);
-    /* Refused after queueing; hash_fault: stored in seen as refused; else only its sender's. */
-    void (*refused)(void *ctx, const struct mr_hash *hash, uint32_t slot, uint32_t generation,
-                    bool hash_fault, bool breach);
+    /* Refused after queueing. hash_fault: stored in seen as refused; else the fault was slot's
+     * alone (breach: it must go), seen forgets the hash, and its other sources (known) may be
+     * asked.
+     */
+    void (*refused)(void *ctx, const struct mr_txmeta *meta, uint32_t slot, uint32_t generation,
+                    const uint64_t *known, bool hash_fault, bool breach);
     /* Snappy fragment of an item (net/rlpx/snappy.h): into out[cap]; bytes written. */
     size_t (*fragment)(void *ctx, uint8_t *out, size_t cap, struct mr_span item);
     /* Gives a blob transaction to the proofs' service; false: its queue is full. */

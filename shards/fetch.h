@@ -23,7 +23,8 @@ enum mr_fetch_state {
 /* What a delivered transaction is compared with. */
 enum mr_fetch_delivery {
     MR_FETCH_DELIVERED,     /* as announced by the one who sent it */
-    MR_FETCH_UNKNOWN,       /* not being fetched */
+    MR_FETCH_UNKNOWN,       /* not asked of this peer in this request */
+    MR_FETCH_SETTLED,       /* asked of it, but it came in another way meanwhile */
     MR_FETCH_WRONG_VARIANT, /* its sender announced another type or size (over 8 bytes off) */
 };
 
@@ -80,9 +81,6 @@ void mr_fetch_answer_end(struct mr_fetch *f, uint32_t slot, uint64_t now_ms);
  * above (may be NULL). False: it was not here. */
 bool mr_fetch_settle(struct mr_fetch *f, const struct mr_hash *hash, uint64_t *sources,
                      uint64_t now_ms);
-/* slot's sidecar was bad: the hash goes on with its other sources. */
-void mr_fetch_bad_source(struct mr_fetch *f, uint32_t slot, const struct mr_hash *hash,
-                         uint8_t type, uint32_t size, uint64_t now_ms);
 /* A hint came from another shard. */
 void mr_fetch_hint(struct mr_fetch *f, unsigned from, unsigned mail_kind,
                    const struct mr_hash *hash, uint64_t a, uint64_t now_ms);

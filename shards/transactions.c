@@ -107,7 +107,7 @@ static void refuse(struct mr_shard *s, const struct mr_hash *hash)
 }
 
 /* What an item's announcements said against what came. False: its sender was ended. */
-static bool fetched(struct mr_shard *s, struct mr_peer *p, struct mr_item *it, bool announced)
+static bool fetched(struct mr_shard *s, struct mr_peer *p, struct mr_item *it)
 {
     uint32_t size = (uint32_t)(p->eth_version >= MR_ETH_72 ? mr_tx_size_elided(&it->tx)
                                                            : mr_tx_size_network(&it->tx));
@@ -124,9 +124,9 @@ static bool fetched(struct mr_shard *s, struct mr_peer *p, struct mr_item *it, b
 #else
         return true;
 #endif
+    case MR_FETCH_SETTLED:
+        return true;
     case MR_FETCH_UNKNOWN:
-        if (announced)
-            return true; /* settled meanwhile */
         MR_COUNT(s->metrics.fetch_unasked, 1);
         mr_message_breach(s, p, MR_CLOSED_SUBPROTOCOL, MR_REASON_SUBPROTOCOL);
         return false;
@@ -191,7 +191,7 @@ static bool item_take(struct mr_shard *s, struct mr_peer *p, struct mr_item *it,
         return false;
     }
     if (!broadcast) {
-        if (!fetched(s, p, it, announced))
+        if (!fetched(s, p, it))
             return false;
     } else if (announced) {
         mr_fetch_settle(s->fetch, &it->hash, s->sources, mr_shard_ms(s));
@@ -381,19 +381,25 @@ static void on_accepted(void *ctx, struct mr_buf *buf, const uint64_t *known)
     mr_transactions_append(s, buf, known);
 }
 
-static void on_refused(void *ctx, const struct mr_hash *hash, uint32_t slot, uint32_t generation,
-                       bool hash_fault, bool breach)
+static void on_refused(void *ctx, const struct mr_txmeta *meta, uint32_t slot, uint32_t generation,
+                       const uint64_t *known, bool hash_fault, bool breach)
 {
     struct mr_shard *s = ctx;
-    struct mr_peer *p = mr_shard_peer(s, slot);
 
     if (hash_fault && s->hints_count < MR_ITEM_BATCH && mr_mesh_shards(s->setup.mesh) > 1)
         s->hints[s->hints_count++] = (struct mr_mail){
-            .kind = MR_MAIL_REFUSED, .hash = *hash, .a = s->now_ns + 300 * MR_SECOND};
-    if (breach && p->generation == generation) {
+            .kind = MR_MAIL_REFUSED, .hash = meta->hash, .a = s->now_ns + 300 * MR_SECOND};
+    if (breach && mr_shard_peer(s, slot)->generation == generation) {
         mr_bitmap_set(s->doomed, slot);
         s->any_doomed = true;
     }
+    if (hash_fault)
+        return;
+    /* a bad sidecar is its sender's fault: the others that announced the hash are asked */
+    for (size_t i = 0; (i = mr_bitmap_next(known, s->slots, i)) != MR_BITMAP_NONE; i++)
+        if (i != slot && mr_shard_peer(s, (uint32_t)i)->state == MR_PEER_ACTIVE)
+            mr_fetch_announced(s->fetch, (uint32_t)i, &meta->hash, meta->type, meta->size,
+                               mr_shard_ms(s));
 }
 
 static size_t on_fragment(void *ctx, uint8_t *out, size_t cap, struct mr_span item)
