@@ -1,19 +1,15 @@
 #include "net/rlpx/keepalive.h"
 
-/* One number is the whole bucket: each token taken moves the time at which it is full again. */
-static bool take(struct mr_token_bucket *b, uint64_t now_ms)
+static uint64_t ns(uint64_t ms)
 {
-    uint64_t full_at_ms = MR_MAX(b->full_at_ms, now_ms) + MR_PING_INTERVAL_MS;
-
-    if (full_at_ms - now_ms > (uint64_t)MR_PING_BURST * MR_PING_INTERVAL_MS)
-        return false;
-    b->full_at_ms = full_at_ms;
-    return true;
+    return ms * 1000000;
 }
 
 void mr_keepalive_init(struct mr_keepalive *k, uint64_t now_ms)
 {
     *k = (struct mr_keepalive){.heard_ms = now_ms, .spoke_ms = now_ms, .pinged_ms = now_ms};
+    mr_bucket_init(&k->pings, MR_PINGS_PER_S, MR_PING_BURST, ns(now_ms));
+    mr_bucket_init(&k->pongs, MR_PINGS_PER_S, MR_PING_BURST, ns(now_ms));
 }
 
 void mr_keepalive_heard(struct mr_keepalive *k, uint64_t now_ms)
@@ -54,7 +50,7 @@ void mr_keepalive_pinged(struct mr_keepalive *k, uint64_t now_ms)
 
 enum mr_p2p_fault mr_keepalive_on_ping(struct mr_keepalive *k, uint64_t now_ms)
 {
-    if (k->pongs_queued >= MR_PONGS_QUEUED_MAX || !take(&k->pings, now_ms))
+    if (k->pongs_queued >= MR_PONGS_QUEUED_MAX || !mr_bucket_take(&k->pings, 1, ns(now_ms)))
         return MR_P2P_PING_FLOOD;
     k->pongs_queued++;
     return MR_P2P_NONE;
@@ -73,5 +69,5 @@ enum mr_p2p_fault mr_keepalive_on_pong(struct mr_keepalive *k, uint64_t now_ms)
         k->pongs_awaited--;
         return MR_P2P_NONE;
     }
-    return take(&k->pongs, now_ms) ? MR_P2P_NONE : MR_P2P_PONG_FLOOD;
+    return mr_bucket_take(&k->pongs, 1, ns(now_ms)) ? MR_P2P_NONE : MR_P2P_PONG_FLOOD;
 }

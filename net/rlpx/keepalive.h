@@ -2,6 +2,7 @@
  * Pure rules over a small value per session; milliseconds of a monotonic clock come as arguments.
  * Thread: the session's shard. */
 #pragma once
+#include "core/bucket.h"
 #include "net/rlpx/base_protocol.h"
 
 /* We ping after 15 s of silence in either direction (peers drop those who say nothing for 30 s),
@@ -11,15 +12,12 @@
 #define MR_PING_AFTER_MS    15000
 #define MR_GONE_AFTER_MS    30000
 #define MR_PING_BURST       5
-#define MR_PING_INTERVAL_MS 1000
+#define MR_PINGS_PER_S      1
 #define MR_PONGS_QUEUED_MAX 16
 
-struct mr_token_bucket {
-    uint64_t full_at_ms; /* when it will be full again */
-};
 struct mr_keepalive {
     uint64_t heard_ms, spoke_ms, pinged_ms;
-    struct mr_token_bucket pings, pongs;
+    struct mr_bucket pings, pongs;
     uint8_t pongs_queued;  /* owed to the peer */
     uint8_t pongs_awaited; /* pings of ours without answer */
 };
