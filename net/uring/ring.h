@@ -72,7 +72,7 @@ struct mr_ring_stats {
     uint64_t completions;      /* delivered to the caller */
     uint64_t sq_full;          /* an operation found the queue full: submitted early */
     uint64_t sq_refused;       /* ... and it stayed full: MR_FULL */
-    uint64_t cq_overflow;      /* times that completions waited in the kernel for room */
+    uint64_t cq_overflow;      /* reaps that found completions waiting for room */
     uint64_t no_buffers;       /* -ENOBUFS delivered */
     uint64_t interrupted;      /* waits ended by a signal */
     uint64_t busy;             /* waits ended by -EBUSY or -EAGAIN: reap and come back */
@@ -164,8 +164,10 @@ MR_MUST_USE enum mr_err mr_ring_send(struct mr_ring *ring, int fd, const void *p
 /* Ends the operation that was given `target`; it completes as its own comment says. Silent, also
  * when there was nothing to end. */
 MR_MUST_USE enum mr_err mr_ring_cancel(struct mr_ring *ring, uint64_t target);
-/* how: SHUT_RD, SHUT_WR, SHUT_RDWR. Silent on success; a failure comes with data. */
-MR_MUST_USE enum mr_err mr_ring_shutdown(struct mr_ring *ring, int fd, int how, uint64_t data);
+/* how: SHUT_RD, SHUT_WR, SHUT_RDWR; what is armed on fd then completes. Silent, also when fd was
+ * not connected (the kernel takes that for success). A thread of the kernel does it, a little
+ * later. What the socket has taken still goes out; a send that waits for room ends short. */
+MR_MUST_USE enum mr_err mr_ring_shutdown(struct mr_ring *ring, int fd, int how);
 /* Plain descriptors only. Silent on success; a failure comes with data. */
 MR_MUST_USE enum mr_err mr_ring_close_file(struct mr_ring *ring, int fd, uint64_t data);
 /* Puts a completion with target_data and res = value (>= 0) into another ring, which must be
