@@ -4,7 +4,7 @@ target_compile_definitions(mr_flags INTERFACE _GNU_SOURCE MR_VERSION="${PROJECT_
 target_include_directories(mr_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(mr_flags INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-    -Wformat=2 -Wvla -Wundef -Wpointer-arith -Wwrite-strings -fno-omit-frame-pointer -fno-strict-aliasing>)
+    -Wformat=2 -Wvla -Wundef -Wpointer-arith -Wwrite-strings -fno-omit-frame-pointer -fno-strict-aliasing -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=>)
 if(MR_VERIFY)
     target_compile_definitions(mr_flags INTERFACE MR_VERIFY=1)
 endif()

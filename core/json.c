@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "core/hex.h"
+#include "core/utf8.h"
 
 /* struct mr_json is never defined: a pointer to it is a pointer to jansson's value. */
 static json_t *inner(const struct mr_json *j)
@@ -297,26 +298,6 @@ struct mr_json *mr_json_new_double(double v)
     return isfinite(v) ? made(json_real(v)) : mr_json_new_null();
 }
 
-/* Length of the well-formed UTF-8 sequence at s (RFC 3629: no surrogates, no overlong forms, no
- * NUL here), or 0. */
-static size_t utf8_length(const unsigned char *s, size_t n)
-{
-    size_t len;
-
-    if (s[0] < 0x80)
-        return s[0] != 0;
-    len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4 || n < len)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return len;
-}
-
 struct mr_json *mr_json_new_string(const char *s, size_t n)
 {
     json_t *j = json_stringn(s, n);
@@ -329,8 +310,11 @@ struct mr_json *mr_json_new_string(const char *s, size_t n)
     clean = malloc(3 * n + 1); /* each bad byte becomes three */
     MR_ASSERT(clean);
     for (size_t i = 0; i < n;) {
-        size_t len = utf8_length((const unsigned char *)s + i, n - i);
+        uint32_t cp;
+        size_t len = mr_utf8_decode(&cp, s + i, n - i);
 
+        if (len == 1 && cp == 0)
+            len = 0;
         memcpy(clean + used, len ? s + i : "\xef\xbf\xbd", len ? len : 3);
         used += len ? len : 3;
         i += len ? len : 1;
