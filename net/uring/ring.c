@@ -194,8 +194,8 @@ static unsigned publish_entries(struct mr_ring *ring)
     return io_uring_sq_ready(&ring->uring);
 }
 
-/* One io_uring_enter: submits, and with IORING_ENTER_GETEVENTS waits as arg says. liburing's own
- * waits may wait twice when they also submit. Returns its result. */
+/* One io_uring_enter: submits, and with IORING_ENTER_GETEVENTS waits as arg says. One way in for
+ * all callers: what the kernel answered reaches enter_failed as it is. Returns its result. */
 static int enter(struct mr_ring *ring, unsigned min, unsigned flags,
                  struct io_uring_getevents_arg *arg)
 {
