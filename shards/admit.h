@@ -58,7 +58,8 @@ struct mr_admit_hooks {
 struct mr_admit *mr_admit_new(const struct mr_relay_options *o, const struct mr_network *network,
                               const struct mr_secp *secp, uint32_t slots, struct mr_seen *seen,
                               struct mr_buf_pool *pool, struct mr_shard_metrics *metrics,
-                              const struct mr_admit_hooks *hooks, struct mr_random *random);
+                              unsigned self, const struct mr_admit_hooks *hooks,
+                              struct mr_random *random);
 void mr_admit_free(struct mr_admit *a);
 void mr_admit_peer_add(struct mr_admit *a, uint32_t slot, uint32_t generation, bool trusted,
                        uint64_t now_ns);
@@ -92,5 +93,7 @@ uint64_t mr_admit_next_ns(const struct mr_admit *a, uint64_t now_ns);
 uint32_t mr_admit_length(const struct mr_admit *a);
 /* True while the verify queue has no room for n more: peers are paused then. */
 bool mr_admit_full(const struct mr_admit *a, uint32_t n);
+/* How often each verdict of net/eth/tx_check.h was given: MR_TX_VERDICTS counters. */
+const uint64_t *mr_admit_verdicts(const struct mr_admit *a);
 /* Bodies a peer owns in the pool: charged at acceptance, given back when they leave the log. */
 void mr_admit_body_left(struct mr_admit *a, const struct mr_txmeta *meta);

@@ -68,7 +68,7 @@ static bool parts_new(struct mr_shard *s)
            (s->fetch =
                 mr_fetch_new(o, s->slots, s->setup.self, shards, &s->seen, &fetch, &s->random)) &&
            (s->admit = mr_admit_new(o, s->setup.network, s->setup.secp, s->slots, &s->seen,
-                                    &s->pool, &s->metrics, &admit, &s->random)) &&
+                                    &s->pool, &s->metrics, s->setup.self, &admit, &s->random)) &&
            (s->head = mr_head_new(o, s->setup.network, s->slots));
 }
 

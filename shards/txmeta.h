@@ -16,6 +16,8 @@ struct mr_txmeta {
     uint32_t size_elided;    /* as announced on eth/72: without it */
     uint32_t item_bytes;     /* the wire item, RLP prefix included, inflated */
     uint32_t fragment_bytes; /* what follows this struct */
+    uint32_t origin_slot;    /* who delivered it first, on origin_shard: whose share of the pool */
+    uint32_t origin_generation;
     uint64_t nonce;
     uint64_t received_ns; /* mono, when its last byte was read: for latency histograms */
     struct mr_u256 fee_cap, tip_cap, blob_fee_cap;
