@@ -5,12 +5,11 @@
 
 static void refill(struct mr_bucket *b, uint64_t now_ns)
 {
-    unsigned __int128 gained; /* billionths of a token; 2^64 * 2^64 + 10^9 does not fit only if both
-                                 are 2^64, and they are one less */
+    unsigned __int128 gained; /* billionths of a token: (2^64 - 1)^2 + 10^9 fits */
 
     if (now_ns > b->updated_ns) {
         gained = (unsigned __int128)(now_ns - b->updated_ns) * b->rate_per_s + b->frac;
-        if (gained / NS_PER_S >= (uint64_t)((int64_t)b->burst - b->level)) {
+        if (gained / NS_PER_S >= b->burst - (uint64_t)b->level) {
             b->level = (int64_t)b->burst;
             b->frac = 0;
         } else {
@@ -18,8 +17,8 @@ static void refill(struct mr_bucket *b, uint64_t now_ns)
             b->frac = (uint64_t)(gained % NS_PER_S);
         }
     }
-    b->updated_ns =
-        now_ns; /* also when the clock went back: waiting for it to catch up would starve */
+    /* Also when the clock went back: to wait until it catches up would starve everybody. */
+    b->updated_ns = now_ns;
 }
 
 void mr_bucket_init(struct mr_bucket *b, uint64_t rate_per_s, uint64_t burst, uint64_t now_ns)
@@ -55,7 +54,7 @@ uint64_t mr_bucket_ready_at(const struct mr_bucket *b, uint64_t n)
         return b->updated_ns;
     if (b->rate_per_s == 0)
         return UINT64_MAX;
-    missing = (unsigned __int128)(uint64_t)((int64_t)n - b->level) * NS_PER_S - b->frac;
+    missing = (unsigned __int128)(n - (uint64_t)b->level) * NS_PER_S - b->frac;
     at = b->updated_ns + (missing + b->rate_per_s - 1) / b->rate_per_s;
     return at < UINT64_MAX ? (uint64_t)at : UINT64_MAX;
 }
