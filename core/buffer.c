@@ -46,26 +46,23 @@ static uint8_t *slab_base(const struct mr_buf_pool *pool, uint32_t slab)
     return pool->base + (size_t)slab * MR_BUF_SLAB_SIZE;
 }
 
-/* Steps of 1.25 from 128 bytes on, each stretched until so many objects fill the slab. */
+/* From 128 bytes on steps of at most 1.25, or one object a slab fewer; each object is as large as
+ * that many in a slab can be. */
 static void classes_init(struct mr_buf_pool *pool)
 {
-    uint32_t object = sizeof(struct mr_buf) + 128;
+    uint32_t objects = MR_BUF_SLAB_SIZE / (sizeof(struct mr_buf) + 128), object = 0;
     uint32_t n = 0;
 
-    for (;;) {
-        uint32_t objects = MR_BUF_SLAB_SIZE / object;
+    for (; object < sizeof(struct mr_buf) + MR_BUF_SMALL_MAX; n++) {
+        uint32_t step;
 
         MR_ASSERT(n < MR_BUF_CLASSES_MAX);
         object = MR_BUF_SLAB_SIZE / objects & ~UINT32_C(15);
         pool->classes[n].object_size = object;
         pool->classes[n].objects = objects;
         pool->classes[n].partial = NONE;
-        n++;
-        if (object >= sizeof(struct mr_buf) + MR_BUF_SMALL_MAX)
-            break;
-        object = (object + object / 4 + 15) & ~UINT32_C(15);
-        /* Near the end one object fewer per slab is already a larger step. */
-        object = MR_MIN(object, MR_BUF_SLAB_SIZE / (objects - 1) & ~UINT32_C(15));
+        step = object + object / 4;
+        objects = MR_MIN((MR_BUF_SLAB_SIZE + step - 1) / step, objects - 1);
     }
     pool->classes_count = n;
 }
