@@ -19,7 +19,7 @@
 #ifdef MR_SANITIZED
 #define SLOTS UINT64_C(300000) /* per producer */
 #else
-#define SLOTS UINT64_C(2000000)
+#define SLOTS UINT64_C(700000)
 #endif
 
 /* A lost wake-up shows as a consumer that sleeps until this, though it was rung. */
