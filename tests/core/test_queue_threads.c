@@ -141,9 +141,9 @@ static void no_slot_and_no_wake_up_is_lost_between_threads(void **state)
     post.wake_fd = eventfd(0, EFD_CLOEXEC);
     assert_true(post.wake_fd >= 0);
     for (unsigned i = 0; i < PRODUCERS; i++) {
-        assert_int_equal(mr_queue_init(&post.queues[i], i == 0 ? 3 : 1000, sizeof(struct slot)),
+        assert_int_equal(mr_queue_init(&post.queues[i], i == 0 ? 30 : 1000, sizeof(struct slot)),
                          MR_OK);
-        producers[i] = (struct producer){.post = &post, .id = i, .burst = 4u << (3 * i)};
+        producers[i] = (struct producer){.post = &post, .id = i, .burst = 32u << (3 * i)};
     }
     for (unsigned i = 0; i < PRODUCERS; i++)
         assert_int_equal(pthread_create(&producers[i].thread, NULL, produce, &producers[i]), 0);
