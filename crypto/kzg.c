@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ckzg.h"
+#include <ckzg.h>
 
 /* The text of trusted_setup.txt, put into the binary by cmake/ckzg.cmake. */
 extern const unsigned char mr_trusted_setup[];
