@@ -68,28 +68,6 @@ enum mr_err mr_get_cells_encode(struct mr_writer *w, uint64_t request_id,
     return MR_OK;
 }
 
-/* One transaction's list of cells. */
-static enum mr_err group_read(struct mr_reader *groups, struct mr_items *out)
-{
-    struct mr_reader list;
-    size_t n;
-    enum mr_err e;
-
-    if ((e = mr_rlp_list(groups, &list)))
-        return e;
-    n = mr_reader_left(&list) / CELL_ITEM;
-    if (mr_reader_left(&list) % CELL_ITEM != 0)
-        return MR_MALFORMED;
-    for (size_t i = 0; i < n; i++) {
-        const uint8_t *item = list.p + i * CELL_ITEM;
-
-        if (mr_load_be24(item) != 0xb90000 + MR_CELL_SIZE)
-            return MR_MALFORMED;
-    }
-    *out = (struct mr_items){.first = list.p + 3, .n = (uint32_t)n, .stride = CELL_ITEM};
-    return MR_OK;
-}
-
 static enum mr_err groups_check(struct mr_cells *m)
 {
     size_t columns = mr_cell_mask_count(&m->mask), groups = 0;
@@ -100,7 +78,7 @@ static enum mr_err groups_check(struct mr_cells *m)
     for (; !mr_reader_done(&r); groups++) {
         if (groups == m->hashes.n)
             return MR_INVALID;
-        if ((e = group_read(&r, &cells)))
+        if ((e = mr_items_read(&r, &cells, MR_CELL_SIZE)))
             return e;
         if (columns == 0 ? cells.n > 0 : cells.n == 0 || cells.n % columns != 0)
             return MR_INVALID;
@@ -133,7 +111,8 @@ bool mr_cells_next(struct mr_cells *c, struct mr_cell_group *out)
 {
     if (c->taken == c->hashes.n)
         return false;
-    MR_ASSERT(group_read(&c->groups, &out->cells) == MR_OK); /* read once by mr_cells_decode */
+    MR_ASSERT(mr_items_read(&c->groups, &out->cells, MR_CELL_SIZE) ==
+              MR_OK); /* read once by mr_cells_decode */
     memcpy(out->tx.b, mr_items_at(&c->hashes, c->taken), 32);
     out->columns = mr_cell_mask_count(&c->mask);
     out->blobs = out->columns == 0 ? 0 : out->cells.n / out->columns;

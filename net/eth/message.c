@@ -18,24 +18,14 @@ enum mr_err mr_eth_request_id(struct mr_span message, uint64_t *id, struct mr_re
 
 enum mr_err mr_hashes_read(struct mr_reader *r, struct mr_items *out, size_t max)
 {
-    struct mr_reader at = *r, list;
-    size_t n;
+    struct mr_reader look = *r, list;
     enum mr_err e;
 
-    if ((e = mr_rlp_list(&at, &list)))
+    if ((e = mr_rlp_list(&look, &list)))
         return e;
-    n = mr_reader_left(&list) / HASH_ITEM;
-    if (n > max)
+    if (mr_reader_left(&list) / HASH_ITEM > max)
         return MR_TOO_BIG;
-    if (mr_reader_left(&list) % HASH_ITEM != 0)
-        return MR_MALFORMED;
-    for (size_t i = 0; i < n; i++) {
-        if (list.p[i * HASH_ITEM] != 0xa0)
-            return MR_MALFORMED;
-    }
-    *out = (struct mr_items){.first = list.p + 1, .n = (uint32_t)n, .stride = HASH_ITEM};
-    *r = at;
-    return MR_OK;
+    return mr_items_read(r, out, sizeof(struct mr_hash));
 }
 
 enum mr_err mr_hashes_put(struct mr_writer *w, const struct mr_hash *hashes, size_t n)

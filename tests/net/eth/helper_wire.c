@@ -59,19 +59,6 @@ uint8_t *wire_copy(struct mr_span s)
     return p;
 }
 
-struct mr_json *wire_vectors(const char *file)
-{
-    char path[512];
-    struct mr_json_error err;
-    struct mr_json *j;
-
-    snprintf(path, sizeof path, "%s/%s", MR_TEST_VECTORS, file);
-    j = mr_json_load(&err, path);
-    if (j == NULL)
-        fail_msg("%s: %s", path, err.text);
-    return j;
-}
-
 void wire_refuses_all_but(wire_read *read, void *context, struct mr_span message)
 {
     struct mr_span longer = mr_span(wire_fill(0, message.n + 1), message.n + 1);
@@ -128,64 +115,4 @@ void wire_put(struct wire *b, const char *hex)
 struct mr_span wire_end(const struct wire *b)
 {
     return mr_writer_span(&b->w);
-}
-
-bool wire_corpus_open(struct wire_corpus *c, const char *name)
-{
-    char path[512];
-
-    memset(c, 0, sizeof *c);
-    snprintf(path, sizeof path, "%s/corpora/%s.bin", MR_SHARED_DATA, name);
-    c->bin = fopen(path, "rb");
-    snprintf(path, sizeof path, "%s/corpora/%s.tsv", MR_SHARED_DATA, name);
-    c->tsv = fopen(path, "r");
-    if (c->bin == NULL || c->tsv == NULL) {
-        printf("skipped: no corpus %s\n", path);
-        wire_corpus_close(c);
-        return false;
-    }
-    assert_non_null(fgets(c->line, sizeof c->line, c->tsv)); /* the columns' names */
-    return true;
-}
-
-bool wire_corpus_next(struct wire_corpus *c)
-{
-    uint8_t length[4];
-
-    if (fread(length, 1, 4, c->bin) != 4)
-        return false;
-    c->record_n = (size_t)length[0] | (size_t)length[1] << 8 | (size_t)length[2] << 16 |
-                  (size_t)length[3] << 24;
-    free(c->record);
-    c->record = malloc(c->record_n + 1);
-    assert_non_null(c->record);
-    assert_int_equal(fread(c->record, 1, c->record_n, c->bin), c->record_n);
-    assert_non_null(fgets(c->line, sizeof c->line, c->tsv));
-    return true;
-}
-
-void wire_corpus_close(struct wire_corpus *c)
-{
-    if (c->bin != NULL)
-        fclose(c->bin);
-    if (c->tsv != NULL)
-        fclose(c->tsv);
-    free(c->record);
-    memset(c, 0, sizeof *c);
-}
-
-void wire_corpus_column(const struct wire_corpus *c, unsigned i, char *out, size_t cap)
-{
-    const char *at = c->line;
-    size_t n;
-
-    for (; i > 0; i--) {
-        at = strchr(at, '\t');
-        assert_non_null(at);
-        at++;
-    }
-    n = strcspn(at, "\t\r\n");
-    assert_true(n < cap);
-    memcpy(out, at, n);
-    out[n] = 0;
 }

@@ -1,7 +1,5 @@
 /* helper_wire.h: what the tests of net/eth messages share. */
 #pragma once
-#include <stdio.h>
-
 #include "core/json.h"
 #include "core/rlp.h"
 
@@ -13,7 +11,6 @@ struct mr_span wire_json_hex(const struct mr_json *j);
 uint8_t *wire_fill(uint8_t value, size_t n);
 /* A copy of exactly the span's length, so that a sanitizer sees reads behind it. Caller frees. */
 uint8_t *wire_copy(struct mr_span s);
-struct mr_json *wire_vectors(const char *file);
 
 /* Fails the test unless read refuses every prefix of message, and message with a byte behind it. */
 typedef enum mr_err wire_read(struct mr_span message, void *context);
@@ -32,18 +29,3 @@ void wire_raw(struct wire *b, const void *p, size_t n);
 /* Raw RLP from hex. */
 void wire_put(struct wire *b, const char *hex);
 struct mr_span wire_end(const struct wire *b);
-
-/* Records of a corpus file (u32 little-endian length, bytes). NULL when the corpora are absent:
- * said on standard output. */
-struct wire_corpus {
-    FILE *bin, *tsv;
-    uint8_t *record;
-    size_t record_n;
-    char line[2048];
-};
-bool wire_corpus_open(struct wire_corpus *c, const char *name);
-/* The next record and its line of the .tsv. */
-bool wire_corpus_next(struct wire_corpus *c);
-void wire_corpus_close(struct wire_corpus *c);
-/* Column i (from 0) of the line, copied to out. */
-void wire_corpus_column(const struct wire_corpus *c, unsigned i, char *out, size_t cap);
