@@ -478,8 +478,8 @@ void mr_fetch_announced(struct mr_fetch *f, uint32_t slot, const struct mr_hash 
             go_on(f, i); /* its only source does not answer: given up */
         else
             order_push(f, i, slot);
-    } else if (f->entries[i].state == MR_FETCH_WAIT && f->entries[i].slot != slot && !a->busy &&
-               !a->dangling) {
+    } else if (f->entries[i].state == MR_FETCH_WAIT && !a->busy && !a->dangling &&
+               (f->askers[f->entries[i].slot].busy || f->askers[f->entries[i].slot].dangling)) {
         unlink_entry(f, i); /* who is idle is asked now */
         order_push(f, i, slot);
     }
