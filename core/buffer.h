@@ -5,7 +5,7 @@
  * inside a thread mr_ref counts users with a plain integer. The last holder's put sends the buffer
  * home: at once on the home thread, elsewhere by the pool's return stack, which cannot fill.
  *
- * Memory: the pool reserves its address space at init and carves it into slabs of 128 KiB, each of
+ * Memory: the pool reserves its address space at init and carves it into slabs of 256 KiB, each of
  * one size class; a slab whose buffers all came home is free for any class again. No allocator call
  * is made for a buffer of up to MR_BUF_SMALL_MAX bytes. Larger ones come from malloc, on the home
  * thread only and under a bound of their own. */
@@ -15,9 +15,9 @@
 #include "core/base.h"
 #include "core/queue.h"
 
-#define MR_BUF_SMALL_MAX   (UINT32_C(32) << 10)
+#define MR_BUF_SMALL_MAX   (UINT32_C(72) << 10) /* a send slice of 64 KiB and its frame heads */
 #define MR_BUF_SIZE_MAX    ((UINT32_C(16) << 20) + (UINT32_C(64) << 10))
-#define MR_BUF_SLAB_SIZE   (UINT32_C(128) << 10)
+#define MR_BUF_SLAB_SIZE   (UINT32_C(256) << 10)
 #define MR_BUF_CLASSES_MAX 40
 
 struct mr_buf_pool;
