@@ -49,8 +49,11 @@ static void reduce(uint8_t x[32])
 {
     unsigned borrow = 0;
 
-    for (int i = 31; memcmp(x, field_prime, 32) >= 0 && i >= 0; i--) {
+    if (memcmp(x, field_prime, 32) < 0)
+        return;
+    for (int i = 31; i >= 0; i--) {
         unsigned d = (unsigned)x[i] - field_prime[i] - borrow;
+
         x[i] = (uint8_t)d, borrow = d >> 31;
     }
 }
