@@ -138,8 +138,10 @@ static enum mr_tx_verdict check_signature(const struct mr_tx *tx, const struct m
         return MR_TX_VERDICT_SIGNATURE_V;
     if (tx->type == MR_TX_LEGACY && !tx->unprotected && !rules->replay_guard)
         return MR_TX_VERDICT_SIGNATURE_V;
+#ifndef MR_SABOTAGE_E_10
     if (!tx->unprotected && (tx->chain_id_huge || tx->chain_id != rules->chain_id))
         return MR_TX_VERDICT_CHAIN_ID;
+#endif
     if (u256_is_zero(&tx->r) || u256_compare(&tx->r, &order) >= 0)
         return MR_TX_VERDICT_SIGNATURE_R;
     if (u256_is_zero(&tx->s) || u256_compare(&tx->s, &order) >= 0)
