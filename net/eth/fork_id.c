@@ -140,8 +140,9 @@ enum mr_err mr_fork_id_read(struct mr_reader *r, struct mr_fork_id *out, bool ex
     if ((e = mr_rlp_list(&copy, &body)) || (e = mr_rlp_fixed(&body, be, sizeof be)) ||
         (e = mr_rlp_u64(&body, &id.next)))
         return e == MR_SHORT && copy.p != r->p ? MR_MALFORMED : e;
-    if (!mr_reader_done(&body) && !extra_ok)
-        return MR_MALFORMED;
+    while (!mr_reader_done(&body))
+        if (!extra_ok || mr_rlp_skip(&body))
+            return MR_MALFORMED;
     id.hash = mr_load_be32(be);
     *r = copy;
     *out = id;

@@ -124,6 +124,19 @@ static void wrong_files_are_named_with_their_key(void **state)
     }
 }
 
+static void every_prefix_of_a_file_is_refused(void **state)
+{
+    static const char json[] = "{" IDS "," FORKS "," BLOBS "}";
+
+    (void)state;
+    for (size_t n = 0; n < sizeof json - 1; n++) {
+        error[0] = 0;
+        assert_int_equal(mr_network_load(&file, error, sizeof error, "my.json", json, n),
+                         MR_MALFORMED);
+        assert_true(strlen(error) > 10);
+    }
+}
+
 static void lists_over_their_limit_are_refused(void **state)
 {
     static char json[65536];
@@ -167,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_required_keys_suffice),
         cmocka_unit_test(wrong_files_are_named_with_their_key),
+        cmocka_unit_test(every_prefix_of_a_file_is_refused),
         cmocka_unit_test(lists_over_their_limit_are_refused),
         cmocka_unit_test(a_short_error_buffer_is_respected),
     };

@@ -216,6 +216,7 @@ static void a_fork_id_of_another_shape_is_refused(void **state)
     } rows[] = {
         {{0xc7, 0x84, 1, 2, 3, 4, 0x05, 0x06}, 8, true, MR_OK}, /* EIP-2124: more may follow */
         {{0xc7, 0x84, 1, 2, 3, 4, 0x05, 0x06}, 8, false, MR_MALFORMED},
+        {{0xc7, 0x84, 1, 2, 3, 4, 0x05, 0x82}, 8, true, MR_MALFORMED}, /* more, but cut off */
         {{0xc5, 0x83, 1, 2, 3, 0x05}, 6, true, MR_MALFORMED},
         {{0xc7, 0x85, 1, 2, 3, 4, 5, 0x05}, 8, true, MR_MALFORMED},
         {{0xc5, 0x84, 1, 2, 3, 4}, 6, true, MR_MALFORMED},
