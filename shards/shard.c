@@ -334,7 +334,7 @@ static void publish_gauges(struct mr_shard *s)
     MR_GAUGE_SET(m->fetch_gave_up, f->gave_up);
     MR_GAUGE_SET(m->gather_bytes, s->gather_bytes);
     MR_GAUGE_SET(m->send_bytes, s->sending_bytes);
-    MR_GAUGE_SET(m->buffers_bytes, MR_METRIC_GET(s->pool.bytes_used));
+    MR_GAUGE_SET(m->buffers_bytes, atomic_load_explicit(&s->pool.bytes_used, memory_order_relaxed));
     MR_GAUGE_SET(m->keccak_permutations_1, s->keccak.permutations[MR_KECCAK_W1]);
     MR_GAUGE_SET(m->keccak_permutations_4, s->keccak.permutations[MR_KECCAK_W4]);
     MR_GAUGE_SET(m->keccak_permutations_8, s->keccak.permutations[MR_KECCAK_W8]);

@@ -1,0 +1,313 @@
+#include "node/run_options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "node/flags.h"
+
+#define FILE_MAX (4u << 20)
+
+static const char *bootnodes;
+
+/* One row a flag; geth's names where geth has the thing. */
+#define FLAGS(o)                                                                                    \
+    {"network",                                                                                     \
+     MR_FLAG_TEXT,                                                                                  \
+     &(o)->network_name,                                                                            \
+     "NAME",                                                                                        \
+     "mainnet, sepolia, hoodi, holesky, classic or mordor (mainnet)",                               \
+     NULL},                                                                                         \
+        {"network-file",                                                                            \
+         MR_FLAG_TEXT,                                                                              \
+         &(o)->network_file,                                                                        \
+         "FILE",                                                                                    \
+         "another network, in the form of tests/vectors/networks/*.json",                           \
+         NULL},                                                                                     \
+        {"networkid", MR_FLAG_U64,          &(o)->network_id,                                       \
+         "ID",        "another network id", &(o)->network_id_given},                                \
+        {"datadir", MR_FLAG_TEXT, &(o)->datadir, "DIR", "key and lock (~/.millrace)", NULL},        \
+        {"nodekey", MR_FLAG_TEXT, &(o)->nodekey, "FILE", "node key (DATADIR/nodekey)", NULL},       \
+        {"addr", MR_FLAG_TEXT, &(o)->addr, "IP", "address to listen on (0.0.0.0)", NULL},           \
+        {"port", MR_FLAG_U32, &(o)->port, "PORT", "TCP port, 0 = any free one (30303)", NULL},      \
+        {"maxpeers",                                                                                \
+         MR_FLAG_U32,                                                                               \
+         &(o)->relay.maxpeers,                                                                      \
+         "N",                                                                                       \
+         "sessions besides static and trusted ones (1000)",                                         \
+         NULL},                                                                                     \
+        {"maxpendpeers",                                                                            \
+         MR_FLAG_U32,                                                                               \
+         &(o)->relay.maxpendpeers,                                                                  \
+         "N",                                                                                       \
+         "handshakes in progress (4096)",                                                           \
+         NULL},                                                                                     \
+        {"static",                                                                                  \
+         MR_FLAG_TEXT,                                                                              \
+         &(o)->static_nodes.text,                                                                   \
+         "LIST",                                                                                    \
+         "nodes to stay connected to: enode URLs with commas, or @FILE",                            \
+         NULL},                                                                                     \
+        {"trusted",                                                                                 \
+         MR_FLAG_TEXT,                                                                              \
+         &(o)->trusted_nodes.text,                                                                  \
+         "LIST",                                                                                    \
+         "nodes that no limit keeps out: enode URLs with commas, or @FILE",                         \
+         NULL},                                                                                     \
+        {"bootnodes", MR_FLAG_TEXT, &bootnodes, "LIST", "reserved for discovery", NULL},            \
+        {"shards",                                                                                  \
+         MR_FLAG_U32,                                                                               \
+         &(o)->relay.shards,                                                                        \
+         "N",                                                                                       \
+         "worker threads (CPUs of the process less one)",                                           \
+         &(o)->shards_given},                                                                       \
+        {"identity", MR_FLAG_TEXT, &(o)->identity, "NAME", "added to the client name", NULL},       \
+        {"verbosity", MR_FLAG_U32, &(o)->verbosity, "0-5", "log level (3)", NULL},                  \
+        {"log.file", MR_FLAG_TEXT, &(o)->log_file, "FILE", "log to a file", NULL},                  \
+        {"stats", MR_FLAG_TEXT, &(o)->stats, "FILE", "write all counters as JSON every second",     \
+         NULL},                                                                                     \
+        {"max-tx-pool-bytes",       MR_FLAG_U64, &(o)->relay.pool_bytes, "N",                       \
+         "bodies held (536870912)", NULL},                                                          \
+        {"max-blob-pool-bytes",                                                                     \
+         MR_FLAG_U64,                                                                               \
+         &(o)->relay.blob_pool_bytes,                                                               \
+         "N",                                                                                       \
+         "blob transactions held (268435456)",                                                      \
+         NULL},                                                                                     \
+        {"blob-upload",                                                                             \
+         MR_FLAG_U64,                                                                               \
+         &(o)->relay.blob_upload_per_s,                                                             \
+         "N",                                                                                       \
+         "bytes a second of blob answers (8388608)",                                                \
+         NULL},                                                                                     \
+        {"handshake-budget",                                                                        \
+         MR_FLAG_U32,                                                                               \
+         &(o)->relay.handshake_budget_percent,                                                      \
+         "PERCENT",                                                                                 \
+         "of a core for handshakes; above it sockets wait (20)",                                    \
+         NULL},                                                                                     \
+        {"peer-tx-rate",                                                                            \
+         MR_FLAG_U32,                                                                               \
+         &(o)->relay.peer_tx_per_s,                                                                 \
+         "N",                                                                                       \
+         "transactions a second read from a peer (256)",                                            \
+         NULL},                                                                                     \
+        {"peer-tx-burst", MR_FLAG_U32, &(o)->relay.peer_tx_burst, "N", "and at once (1024)", NULL}, \
+        {"recovery-budget",                                                                         \
+         MR_FLAG_U32,                                                                               \
+         &(o)->relay.recovery_percent,                                                              \
+         "PERCENT",                                                                                 \
+         "of a core for signature recovery (40)",                                                   \
+         NULL},                                                                                     \
+        {"sender-tx-rate",                                                                          \
+         MR_FLAG_U32,                                                                               \
+         &(o)->relay.sender_tx_per_s,                                                               \
+         "N",                                                                                       \
+         "transactions a second of one account before they are doubtful (8)",                       \
+         NULL},                                                                                     \
+        {"sender-tx-burst",   MR_FLAG_U32, &(o)->relay.sender_tx_burst, "N",                        \
+         "and at once (128)", NULL},                                                                \
+        {"doubtful-rate",                                                                           \
+         MR_FLAG_U32,                                                                               \
+         &(o)->relay.doubtful_per_s,                                                                \
+         "N",                                                                                       \
+         "doubtful transactions relayed a second, whole node (5)",                                  \
+         NULL},                                                                                     \
+        {"loopback-is-public",                                                                      \
+         MR_FLAG_BOOL,                                                                              \
+         &(o)->relay.loopback_is_public,                                                            \
+         NULL,                                                                                      \
+         "hold the per-address rules on 127.0.0.0/8 too",                                           \
+         NULL},                                                                                     \
+        {"help", MR_FLAG_BOOL, &(o)->help, NULL, "this text", NULL},
+
+static void defaults(struct mr_run_options *o)
+{
+    memset(o, 0, sizeof *o);
+    mr_relay_options_default(&o->relay);
+    o->datadir = "~/.millrace";
+    o->addr = "0.0.0.0";
+    o->port = 30303;
+    o->verbosity = 3;
+}
+
+/* The whole file in memory that the caller frees, NULL with a sentence. */
+static char *file_read(const char *flag, const char *path, size_t *n, char *error, size_t error_cap)
+{
+    FILE *f = fopen(path, "rb");
+    char *text = f ? malloc(FILE_MAX + 1) : NULL;
+
+    if (!text) {
+        snprintf(error, error_cap, "--%s: cannot read %s: %s", flag, path, strerror(errno));
+        if (f)
+            fclose(f);
+        return NULL;
+    }
+    *n = fread(text, 1, FILE_MAX + 1, f);
+    fclose(f);
+    if (*n > FILE_MAX) {
+        snprintf(error, error_cap, "--%s: %s is larger than 4 MiB", flag, path);
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static bool network_choose(struct mr_run_options *o, char *error, size_t error_cap)
+{
+    size_t n;
+    char *json;
+
+    if (o->network_file && o->network_name) {
+        snprintf(error, error_cap, "--network and --network-file exclude each other");
+        return false;
+    }
+    if (o->network_file) {
+        bool ok;
+
+        if (!(json = file_read("network-file", o->network_file, &n, error, error_cap)))
+            return false;
+        o->file = malloc(sizeof *o->file);
+        ok = o->file &&
+             mr_network_load(o->file, error, error_cap, o->network_file, json, n) == MR_OK;
+        free(json);
+        if (!ok)
+            return false;
+        o->network = &o->file->net;
+    } else {
+        o->network = mr_network_find(o->network_name ? o->network_name : "mainnet");
+        if (!o->network) {
+            snprintf(error, error_cap,
+                     "--network \"%s\" is not known: mainnet, sepolia, hoodi, holesky, classic, "
+                     "mordor, or --network-file",
+                     o->network_name);
+            return false;
+        }
+    }
+    if (o->network_id_given) {
+        o->network_copy = *o->network;
+        o->network_copy.network_id = o->network_id;
+        o->network = &o->network_copy;
+    }
+    return true;
+}
+
+/* One URL of a list; empty words and comments (#) of files are passed over. */
+static bool node_take(struct mr_enode *nodes, size_t *count, const char *flag, const char *where,
+                      unsigned line, const char *text, size_t n, char *error, size_t error_cap)
+{
+    const char *why = NULL;
+
+    while (n > 0 && (*text == ' ' || *text == '\t'))
+        text++, n--;
+    while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\r' || text[n - 1] == '\t'))
+        n--;
+    if (n == 0 || *text == '#')
+        return true;
+    if (*count == MR_NODES_MAX)
+        why = "more than 4096 nodes";
+    else if (mr_enode_parse(&nodes[*count], &why, text, n) == MR_OK) {
+        ++*count;
+        return true;
+    }
+    if (where)
+        snprintf(error, error_cap, "--%s: %s line %u: %s", flag, where, line, why);
+    else
+        snprintf(error, error_cap, "--%s: node %u: %s", flag, line, why);
+    return false;
+}
+
+bool mr_node_list_read(struct mr_node_list *list, const char *flag, char *error, size_t error_cap)
+{
+    bool from_file = list->text && list->text[0] == '@', ok = true;
+    const char *path = from_file ? list->text + 1 : NULL;
+    struct mr_enode *nodes = calloc(MR_NODES_MAX, sizeof *nodes);
+    const char *text = list->text, *at, *end;
+    char *loaded = NULL;
+    size_t n = text ? strlen(text) : 0, count = 0;
+    unsigned line = 1;
+
+    if (!nodes) {
+        snprintf(error, error_cap, "--%s: no memory", flag);
+        return false;
+    }
+    if (from_file) {
+        if (!(loaded = file_read(flag, path, &n, error, error_cap))) {
+            free(nodes);
+            return false;
+        }
+        text = loaded;
+    }
+    for (at = text, end = text + n; ok && text && at < end; line++) {
+        const char *stop = memchr(at, from_file ? '\n' : ',', (size_t)(end - at));
+
+        if (!stop)
+            stop = end;
+        ok = node_take(nodes, &count, flag, path, line, at, (size_t)(stop - at), error, error_cap);
+        at = stop + 1;
+    }
+    free(loaded);
+    if (!ok) {
+        free(nodes);
+        return false;
+    }
+    free(list->nodes);
+    list->nodes = nodes;
+    list->count = count;
+    return true;
+}
+
+static bool values_check(struct mr_run_options *o, char *error, size_t error_cap)
+{
+    if (mr_ip_parse(&o->listen.ip, o->addr, strlen(o->addr)) != MR_OK)
+        snprintf(error, error_cap, "--addr \"%s\" is not an IPv4 address", o->addr);
+    else if (o->port > 65535)
+        snprintf(error, error_cap, "--port %u is not a port: 0 to 65535", o->port);
+    else if (o->verbosity > 5)
+        snprintf(error, error_cap, "--verbosity %u is not a level: 0 to 5", o->verbosity);
+    else if (bootnodes)
+        snprintf(error, error_cap,
+                 "--bootnodes is reserved until discovery is there: use --static for now");
+    else if (o->identity && strlen(o->identity) > 64)
+        snprintf(error, error_cap, "--identity is longer than 64 characters");
+    else {
+        o->listen.port = (uint16_t)o->port;
+        return mr_relay_options_check(&o->relay, error, error_cap);
+    }
+    return false;
+}
+
+bool mr_run_options_parse(struct mr_run_options *o, int argc, char **argv, char *error,
+                          size_t error_cap)
+{
+    struct mr_flag flags[] = {FLAGS(o)};
+    const char *rest[1];
+    size_t rest_count;
+
+    defaults(o);
+    bootnodes = NULL;
+    if (!mr_flags_parse(flags, MR_COUNT_OF(flags), argc, argv, rest, &rest_count, 0, error,
+                        error_cap))
+        return false;
+    if (o->help)
+        return true;
+    return values_check(o, error, error_cap) && network_choose(o, error, error_cap) &&
+           mr_node_list_read(&o->static_nodes, "static", error, error_cap) &&
+           mr_node_list_read(&o->trusted_nodes, "trusted", error, error_cap);
+}
+
+void mr_run_options_help(void)
+{
+    struct mr_run_options o;
+    struct mr_flag flags[] = {FLAGS(&o)};
+
+    printf("usage: millrace run [flags]\n");
+    mr_flags_help(flags, MR_COUNT_OF(flags));
+}
+
+void mr_run_options_free(struct mr_run_options *o)
+{
+    free(o->file);
+    free(o->static_nodes.nodes);
+    free(o->trusted_nodes.nodes);
+}
