@@ -88,6 +88,18 @@ void mr_mesh_free(struct mr_mesh *m)
     free(m);
 }
 
+void mr_mesh_drain(struct mr_mesh *m)
+{
+    struct mr_mail mail;
+
+    for (unsigned to = 0; to < m->threads; to++) {
+        m->inboxes[to].pending = (UINT64_C(1) << m->threads) - 1;
+        while (mr_mail_take(m, to, &mail))
+            if (mail.kind == MR_MAIL_TX || mail.kind == MR_MAIL_BLOB || mail.kind == MR_MAIL_HEAD)
+                mr_buf_put(NULL, mail.buf);
+    }
+}
+
 unsigned mr_mesh_shards(const struct mr_mesh *m)
 {
     return m->shards;

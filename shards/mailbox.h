@@ -61,6 +61,8 @@ static inline unsigned mr_mesh_service(unsigned shards)
 struct mr_mesh *mr_mesh_new(unsigned shards, uint32_t sure_slots, uint32_t flow_slots,
                             uint32_t hint_slots);
 void mr_mesh_free(struct mr_mesh *m);
+/* When all threads have ended: puts the buffers that are still on their way. */
+void mr_mesh_drain(struct mr_mesh *m);
 unsigned mr_mesh_shards(const struct mr_mesh *m);
 
 /* Pushes from thread `from` (the caller) to `to`. False when the queue is full (an assert for

@@ -68,6 +68,11 @@ void mr_relay_options_tiny(struct mr_relay_options *o)
     o->send_bytes = 4u << 20;
 }
 
+uint32_t mr_relay_slots(const struct mr_relay_options *o)
+{
+    return o->maxpeers + o->maxpeers / 8 + 128;
+}
+
 static bool is_power_of_two(uint32_t v)
 {
     return v != 0 && (v & (v - 1)) == 0;

@@ -57,5 +57,8 @@ struct mr_relay_options {
 void mr_relay_options_default(struct mr_relay_options *o);
 /* Small capacities for simulations of many nodes in one process. */
 void mr_relay_options_tiny(struct mr_relay_options *o);
+/* Sessions that every shard has room for: all that may exist, and some that are on their way out,
+ * waiting for the sweep of their column. */
+uint32_t mr_relay_slots(const struct mr_relay_options *o);
 /* Checks relations (powers of two, bounds); false with one sentence in why. */
 bool mr_relay_options_check(const struct mr_relay_options *o, char *why, size_t why_cap);

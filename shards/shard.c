@@ -9,13 +9,6 @@ MR_METRICS_DEFINE(mr_shard_metrics, MR_SHARD_METRICS)
 
 /* ---- making one ---- */
 
-/* Sessions that this shard must have room for: all that may exist, and as many again may be on
- * their way out, waiting for the sweep of their column. */
-static uint32_t slots_for(const struct mr_relay_options *o)
-{
-    return o->maxpeers + o->maxpeers / 8 + 128;
-}
-
 static bool arrays_new(struct mr_shard *s)
 {
     const struct mr_relay_options *o = s->o;
@@ -85,7 +78,7 @@ struct mr_shard *mr_shard_new(const struct mr_shard_setup *setup, char *why, siz
     s->o = setup->options;
     s->now = setup->now;
     s->now_ns = setup->now.mono_ns;
-    s->slots = slots_for(s->o);
+    s->slots = mr_relay_slots(s->o);
     s->free_count = s->slots;
     s->ready_head = s->ready_tail = MR_NO_SLOT;
     s->full_threshold = UINT64_MAX;
@@ -109,20 +102,27 @@ struct mr_shard *mr_shard_new(const struct mr_shard_setup *setup, char *why, siz
     return s;
 }
 
-void mr_shard_free(struct mr_shard *s)
+void mr_shard_let_go(struct mr_shard *s)
 {
-    if (!s)
-        return;
-    for (uint32_t i = 0; s->peers && i < s->slots; i++)
+    for (uint32_t i = 0; s->peers && s->live && i < s->slots; i++)
         if (mr_bitmap_test(s->live, i)) {
             mr_receive_forget(s, &s->peers[i]);
             mr_answer_forget(s, &s->peers[i]);
             mr_flush_forget(s, &s->peers[i]);
             mr_rlpx_session_wipe(&s->peers[i].session);
+            mr_bitmap_clear(s->live, i);
         }
     mr_txlog_fini(&s->log);
-    mr_head_free(s->head);
     mr_admit_free(s->admit);
+    s->admit = NULL;
+}
+
+void mr_shard_free(struct mr_shard *s)
+{
+    if (!s)
+        return;
+    mr_shard_let_go(s);
+    mr_head_free(s->head);
     mr_fetch_free(s->fetch);
     mr_seen_fini(&s->seen);
     mr_map_fini(&s->by_id);

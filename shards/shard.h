@@ -47,6 +47,9 @@ struct mr_shard; /* shards/shard_state.h, for the files named above only */
 
 /* NULL without memory, with one sentence in why. */
 struct mr_shard *mr_shard_new(const struct mr_shard_setup *setup, char *why, size_t why_cap);
+/* Before free, when there are several shards and their threads have ended: puts every buffer that s
+ * holds, others' among them. Then free each. */
+void mr_shard_let_go(struct mr_shard *s);
 void mr_shard_free(struct mr_shard *s);
 /* One turn. Returns when the next one is wanted at the latest (mono ns): now or earlier means at
  * once. events may be empty. */
