@@ -58,7 +58,7 @@ enum mr_err mr_hex_decode(void *out, size_t *n, size_t cap, const char *hex, siz
         return MR_TOO_BIG;
     hex += prefix_length(hex, hex_len);
     for (size_t i = 0; i < bytes; i++)
-        b[i] = (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
+        b[i] = (uint8_t)((unsigned)digit(hex[2 * i]) << 4 | (unsigned)digit(hex[2 * i + 1]));
     if (n)
         *n = bytes;
     return MR_OK;

@@ -164,7 +164,7 @@ static void run_few(struct mr_keccak_lanes *l, const uint8_t *const *src, size_t
     for (unsigned i = 0; i < width; i++) {
         unsigned lane = of[i < busy ? i : 0];
 
-        few_src[i] = src[lane];
+        few_src[i] = src[lane]; /* NOLINT(clang-analyzer-core.uninitialized.Assign) */
         for (unsigned w = 0; w < MR_KECCAK_WORDS; w++)
             few[w * width + i] = l->a[(w << l->shift) + lane];
     }

@@ -139,6 +139,7 @@ int main(int argc, char **argv)
     if (b->bytes < 1 || b->bytes > BYTES_MAX || rounds < 1 || rounds > ROUNDS_MAX) {
         fprintf(stderr, "usage: bench_ring [bytes, to %d [rounds, to %d]]\n", BYTES_MAX,
                 ROUNDS_MAX);
+        free(b);
         return 2;
     }
     mr_descriptors_raise();

@@ -45,8 +45,7 @@ struct schedule {
 static void schedule_make(struct schedule *s, const struct mr_network *net)
 {
     MR_ASSERT(net->forks_count <= MR_NETWORK_FORKS_MAX);
-    s->n = 0;
-    s->has_time = false;
+    *s = (struct schedule){.n = 0};
     s->sums[0] = crc32_update(0, net->genesis_hash.b, sizeof net->genesis_hash.b);
     for (int by_time = 0; by_time < 2; by_time++) {
         for (size_t i = 0; i < net->forks_count; i++) {

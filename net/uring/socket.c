@@ -107,7 +107,7 @@ static bool to_endpoint(struct mr_endpoint *out, const struct sockaddr_in *a, so
 
 bool mr_socket_peer(struct mr_endpoint *out, int fd)
 {
-    struct sockaddr_in a;
+    struct sockaddr_in a = {0};
     socklen_t n = sizeof a;
 
     return getpeername(fd, (struct sockaddr *)&a, &n) == 0 && to_endpoint(out, &a, n);
@@ -115,7 +115,7 @@ bool mr_socket_peer(struct mr_endpoint *out, int fd)
 
 bool mr_socket_local(struct mr_endpoint *out, int fd)
 {
-    struct sockaddr_in a;
+    struct sockaddr_in a = {0};
     socklen_t n = sizeof a;
 
     return getsockname(fd, (struct sockaddr *)&a, &n) == 0 && to_endpoint(out, &a, n);
