@@ -1,0 +1,343 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/clock.h"
+#include "crypto/keccak.h"
+#include "net/eth/tx_build.h"
+#include "net/eth/tx_sample.h"
+#include "shards/admit.h"
+#include "shards/senders.h"
+
+#define SLOTS      70
+#define ACCEPTED_N 2048
+
+struct world {
+    struct mr_relay_options o;
+    struct mr_random random;
+    struct mr_seen seen;
+    struct mr_buf_pool pool;
+    struct mr_shard_metrics metrics;
+    struct mr_secp *secp;
+    struct mr_admit *a;
+    bool room;
+    struct mr_hash accepted[ACCEPTED_N];
+    struct mr_address sender;
+    uint64_t known0;
+    size_t accepted_count;
+    unsigned refused, breaches;
+    uint64_t now;
+};
+
+static void on_accepted(void *ctx, struct mr_buf *buf, const uint64_t *known)
+{
+    struct world *w = ctx;
+    const struct mr_txmeta *m = mr_txmeta(buf);
+
+    w->accepted[w->accepted_count++ % ACCEPTED_N] = m->hash;
+    w->sender = m->sender;
+    w->known0 = known[0];
+    assert_int_equal(mr_tx_body(buf).n + sizeof *m, buf->size);
+    mr_seen_put(&w->seen, &m->hash, MR_SEEN_HELD, 0, 0);
+    mr_buf_put(&w->pool, buf);
+}
+static void on_refused(void *ctx, const struct mr_txmeta *meta, uint32_t slot, uint32_t generation,
+                       const uint64_t *known, bool hash_fault, bool breach)
+{
+    struct world *w = ctx;
+
+    (void)meta, (void)slot, (void)generation, (void)known;
+    w->refused += hash_fault;
+    w->breaches += breach;
+}
+static size_t on_fragment(void *ctx, uint8_t *out, size_t cap, struct mr_span item)
+{
+    (void)ctx;
+    assert_true(cap >= item.n);
+    memcpy(out, item.p, item.n);
+    return item.n;
+}
+static bool on_blob(void *ctx, struct mr_buf *b, uint64_t ticket)
+{
+    (void)ctx, (void)b, (void)ticket;
+    return false;
+}
+static bool on_room(void *ctx, uint32_t n)
+{
+    (void)n;
+    return ((struct world *)ctx)->room;
+}
+
+static int setup(void **state)
+{
+    static struct world w;
+    const uint8_t seed[32] = {1};
+    struct mr_admit_hooks hooks = {.ctx = &w,
+                                   .accepted = on_accepted,
+                                   .refused = on_refused,
+                                   .fragment = on_fragment,
+                                   .blob_check = on_blob,
+                                   .room = on_room};
+
+    memset(&w, 0, sizeof w);
+    mr_relay_options_tiny(&w.o);
+    w.o.seen_entries = 65536;
+    mr_random_init(&w.random, 11);
+    w.now = 1000 * MR_SECOND;
+    w.room = true;
+    w.secp = mr_secp_create(seed);
+    assert_true(mr_seen_init(&w.seen, w.o.seen_entries, &w.random));
+    assert_int_equal(mr_buf_pool_init(&w.pool, 32 << 20, 32 << 20), MR_OK);
+    w.a = mr_admit_new(&w.o, mr_network_find("mainnet"), w.secp, SLOTS, &w.seen, &w.pool,
+                       &w.metrics, 0, &hooks, &w.random);
+    assert_non_null(w.a);
+    mr_admit_set_head(w.a, &(struct mr_admit_head){0}, 0, 0, 1790000000);
+    for (uint32_t i = 0; i < 4; i++)
+        mr_admit_peer_add(w.a, i, 100 + i, false, w.now);
+    mr_admit_peer_add(w.a, 5, 105, true, w.now);
+    *state = &w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+
+    mr_admit_free(w->a);
+    mr_seen_fini(&w->seen);
+    assert_int_equal(mr_buf_pool_fini(&w->pool), 0);
+    mr_secp_destroy(w->secp);
+    return 0;
+}
+
+/* A signed transaction of account `who`; price scales its fees. */
+static struct mr_span make(struct world *w, uint8_t out[8192], uint8_t who, uint64_t nonce,
+                           uint64_t chain, unsigned price)
+{
+    static uint8_t room[MR_TX_SAMPLE_ROOM];
+    struct mr_tx_fields f = {.chain_id = chain, .nonce = nonce};
+    uint8_t key[32] = {who, 7, 7};
+    struct mr_writer raw = mr_writer(out, 4096), item = mr_writer(out + 4096, 4096);
+    struct mr_tx tx;
+
+    mr_tx_sample_shape(&f, room, MR_TX_SHAPE_TOKEN, &w->random); /* one kind: fees compare */
+    f.tip = mr_u256_of(1000000000ull * price);
+    f.fee_cap = mr_u256_of(30000000000ull * price);
+    assert_int_equal(mr_tx_build(&raw, &f, w->secp, key), MR_OK);
+    assert_int_equal(mr_tx_decode_raw(&tx, raw.p, raw.n), MR_OK);
+    assert_int_equal(mr_tx_put_item(&item, &tx), MR_OK);
+    return mr_writer_span(&item);
+}
+
+static enum mr_admit_result offer(struct world *w, uint32_t slot, struct mr_span item,
+                                  struct mr_hash *hash)
+{
+    struct mr_reader r = mr_reader_of(item);
+    uint64_t sources[2] = {UINT64_C(1) << slot | UINT64_C(1) << 40, 0};
+    struct mr_tx tx;
+
+    assert_int_equal(mr_tx_decode_item(&r, &tx), MR_OK);
+    mr_tx_hash(&tx, hash);
+    return mr_admit_offer(w->a, slot, 100 + slot, &tx, item, hash, true, sources, w->now);
+}
+
+static void verify_all(struct world *w)
+{
+    while (mr_admit_length(w->a) > 0) {
+        uint64_t at;
+
+        assert_true(mr_admit_verify(w->a, w->now) <= w->o.recoveries_per_turn);
+        at = mr_admit_next_ns(w->a, w->now);
+        if (at != UINT64_MAX && at > w->now)
+            w->now = at;
+    }
+}
+
+static void a_valid_transaction_is_accepted_with_sender_and_sources(void **state)
+{
+    struct world *w = *state;
+    uint8_t buf[8192], key[32] = {9, 7, 7};
+    struct mr_node_id pub;
+    struct mr_hash h, k;
+
+    assert_int_equal(offer(w, 2, make(w, buf, 9, 0, 1, 1), &h), MR_ADMIT_QUEUED);
+    assert_int_equal(mr_seen_find(&w->seen, &h, 1000)->state, MR_SEEN_VERIFYING);
+    mr_admit_source(w->a, mr_seen_find(&w->seen, &h, 1000)->index, 33);
+    verify_all(w);
+    assert_int_equal(w->accepted_count, 1);
+    assert_memory_equal(w->accepted[0].b, h.b, 32);
+    assert_true(w->known0 == (UINT64_C(1) << 2 | UINT64_C(1) << 40 | UINT64_C(1) << 33));
+    assert_true(mr_secp_public(w->secp, &pub, key));
+    mr_keccak256(&k, pub.b, 64);
+    assert_memory_equal(w->sender.b, k.b + 12, 20);
+}
+
+static void a_broken_rule_is_remembered_against_the_hash(void **state)
+{
+    struct world *w = *state;
+    uint8_t buf[8192];
+    struct mr_hash h;
+
+    assert_int_equal(offer(w, 1, make(w, buf, 9, 0, 5, 1), &h), MR_ADMIT_INVALID);
+    assert_int_equal(mr_seen_find(&w->seen, &h, 1000)->state, MR_SEEN_REFUSED);
+    assert_int_equal(mr_admit_verdicts(w->a)[MR_TX_VERDICT_CHAIN_ID], 1);
+    assert_int_equal(mr_admit_length(w->a), 0);
+}
+
+static void a_peers_order_is_kept_and_peers_take_turns(void **state)
+{
+    struct world *w = *state;
+    struct mr_hash first[40], second[4];
+    uint8_t buf[8192];
+
+    w->o.recoveries_per_turn = 8;
+    for (uint8_t i = 0; i < 40; i++)
+        assert_int_equal(offer(w, 0, make(w, buf, (uint8_t)(10 + i), 0, 1, 1), &first[i]),
+                         MR_ADMIT_QUEUED);
+    for (uint8_t i = 0; i < 4; i++)
+        assert_int_equal(offer(w, 1, make(w, buf, (uint8_t)(90 + i), 0, 1, 1), &second[i]),
+                         MR_ADMIT_QUEUED);
+    assert_int_equal(mr_admit_verify(w->a, w->now), 8);
+    for (unsigned i = 0; i < 4; i++) { /* one of each in turn */
+        assert_memory_equal(w->accepted[2 * i].b, first[i].b, 32);
+        assert_memory_equal(w->accepted[2 * i + 1].b, second[i].b, 32);
+    }
+    verify_all(w);
+    assert_int_equal(w->accepted_count, 44);
+    for (unsigned i = 4; i < 40; i++)
+        assert_memory_equal(w->accepted[4 + i].b, first[i].b, 32);
+}
+
+static void without_room_for_the_other_shards_nothing_is_admitted(void **state)
+{
+    struct world *w = *state;
+    uint8_t buf[8192];
+    struct mr_hash h;
+
+    w->room = false;
+    assert_int_equal(offer(w, 0, make(w, buf, 3, 0, 1, 1), &h), MR_ADMIT_QUEUED);
+    assert_int_equal(mr_admit_verify(w->a, w->now), 0);
+    assert_true(mr_admit_next_ns(w->a, w->now) > w->now);
+    w->room = true;
+    assert_int_equal(mr_admit_verify(w->a, w->now), 1);
+    assert_int_equal(w->accepted_count, 1);
+}
+
+static void the_queue_is_bounded_and_says_so(void **state)
+{
+    struct world *w = *state;
+    uint8_t buf[8192];
+    struct mr_hash h;
+    unsigned queued = 0;
+
+    while (!mr_admit_full(w->a, 1)) {
+        assert_int_equal(offer(w, 5, make(w, buf, (uint8_t)queued, queued, 1, 1), &h),
+                         MR_ADMIT_QUEUED);
+        queued++;
+    }
+    assert_int_equal(queued, w->o.verify_entries);
+    assert_int_equal(offer(w, 5, make(w, buf, 1, 9999, 1, 1), &h), MR_ADMIT_FULL);
+    verify_all(w);
+    assert_int_equal(w->accepted_count, queued);
+}
+
+static void a_fast_sender_becomes_doubtful_and_doubt_has_a_rate(void **state)
+{
+    struct world *w = *state;
+    uint8_t buf[8192];
+    struct mr_hash h;
+
+    w->o.sender_tx_burst = 16;
+    for (unsigned i = 0; i < 60; i++)
+        assert_int_equal(offer(w, 0, make(w, buf, 3, i, 1, 1), &h), MR_ADMIT_QUEUED);
+    verify_all(w);
+    assert_true(w->accepted_count >= 16 + 5);
+    assert_true(w->accepted_count <= 16 + 8);
+    assert_true(w->metrics.tx_doubtful_dropped >= 36);
+    w->accepted_count = 0;
+    for (unsigned i = 100; i < 140; i++) /* a trusted peer is exempt */
+        assert_int_equal(offer(w, 5, make(w, buf, 3, i, 1, 1), &h), MR_ADMIT_QUEUED);
+    verify_all(w);
+    assert_int_equal(w->accepted_count, 40);
+}
+
+static void a_replacement_pays_ten_percent_more_and_not_too_often(void **state)
+{
+    struct world *w = *state;
+    uint8_t buf[8192];
+    struct mr_hash h;
+    unsigned price = 100;
+
+    offer(w, 0, make(w, buf, 3, 7, 1, price), &h);
+    verify_all(w);
+    offer(w, 0, make(w, buf, 3, 7, 1, price + 9), &h);
+    verify_all(w);
+    assert_int_equal(w->accepted_count, 1);
+    assert_int_equal(w->metrics.tx_replacement_low, 1);
+    for (unsigned i = 0; i < 5; i++) {
+        price = price * 12 / 10 + 1;
+        offer(w, 0, make(w, buf, 3, 7, 1, price), &h);
+        verify_all(w);
+    }
+    assert_int_equal(w->accepted_count, 5); /* four replacements a minute */
+    assert_int_equal(w->metrics.tx_replacement_fast, 1);
+}
+
+static void what_the_head_forbids_is_dropped_or_doubtful(void **state)
+{
+    struct world *w = *state;
+    struct mr_admit_head head = {
+        .known = true, .gas_limit = 1000, .has_base_fee = true, .base_fee = mr_u256_of(1)};
+    uint8_t buf[8192];
+    struct mr_hash h;
+
+    mr_admit_set_head(w->a, &head, 25000000, 1790000000, 1790000000);
+    assert_int_equal(offer(w, 0, make(w, buf, 3, 0, 1, 1), &h), MR_ADMIT_DROPPED);
+    assert_int_equal(w->metrics.tx_gas_over_block, 1);
+    head.gas_limit = 60000000;
+    head.base_fee = mr_u256_of(UINT64_C(1) << 60);
+    mr_admit_set_head(w->a, &head, 25000000, 1790000000, 1790000000);
+    for (unsigned i = 0; i < 50; i++)
+        offer(w, 0, make(w, buf, (uint8_t)(20 + i), 0, 1, 1), &h);
+    verify_all(w);
+    assert_int_equal(w->metrics.tx_under_base_fee, 50);
+    assert_true(w->accepted_count <= 6);
+}
+
+static void buckets_tell_when_a_peer_may_be_read_again(void **state)
+{
+    struct world *w = *state;
+    uint64_t at;
+
+    assert_int_equal(mr_admit_ready_at(w->a, 0), 0);
+    mr_admit_charge(w->a, 0, w->o.peer_bytes_burst + w->o.peer_bytes_per_s, w->now);
+    at = mr_admit_ready_at(w->a, 0);
+    assert_true(at > w->now + 900 * MR_MS);
+    assert_true(at < w->now + 1100 * MR_MS);
+    mr_admit_charge(w->a, 5, UINT64_C(1) << 40, w->now);
+    assert_int_equal(mr_admit_ready_at(w->a, 5), 0); /* trusted */
+    mr_admit_charge(w->a, 0, 0, at);
+    assert_int_equal(mr_admit_ready_at(w->a, 0), 0);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_valid_transaction_is_accepted_with_sender_and_sources),
+        CASE(a_broken_rule_is_remembered_against_the_hash),
+        CASE(a_peers_order_is_kept_and_peers_take_turns),
+        CASE(without_room_for_the_other_shards_nothing_is_admitted),
+        CASE(the_queue_is_bounded_and_says_so),
+        CASE(a_fast_sender_becomes_doubtful_and_doubt_has_a_rate),
+        CASE(a_replacement_pays_ten_percent_more_and_not_too_often),
+        CASE(what_the_head_forbids_is_dropped_or_doubtful),
+        CASE(buckets_tell_when_a_peer_may_be_read_again),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
