@@ -35,8 +35,8 @@ static void only_success_is_zero_and_failures_are_negative(void **state)
 static void a_number_that_is_no_error_is_named_as_such(void **state)
 {
     (void)state;
-    assert_string_equal(mr_err_name((enum mr_err)-1000), "?");
-    assert_string_equal(mr_err_text((enum mr_err)-1000), "unknown error");
+    assert_string_equal(mr_err_name((enum mr_err) - 1000), "?");
+    assert_string_equal(mr_err_text((enum mr_err) - 1000), "unknown error");
 }
 
 int main(void)
