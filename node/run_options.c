@@ -10,116 +10,63 @@
 
 static const char *bootnodes;
 
-/* One row a flag; geth's names where geth has the thing. */
-#define FLAGS(o)                                                                                    \
-    {"network",                                                                                     \
-     MR_FLAG_TEXT,                                                                                  \
-     &(o)->network_name,                                                                            \
-     "NAME",                                                                                        \
-     "mainnet, sepolia, hoodi, holesky, classic or mordor (mainnet)",                               \
-     NULL},                                                                                         \
-        {"network-file",                                                                            \
-         MR_FLAG_TEXT,                                                                              \
-         &(o)->network_file,                                                                        \
-         "FILE",                                                                                    \
-         "another network, in the form of tests/vectors/networks/*.json",                           \
-         NULL},                                                                                     \
-        {"networkid", MR_FLAG_U64,          &(o)->network_id,                                       \
-         "ID",        "another network id", &(o)->network_id_given},                                \
-        {"datadir", MR_FLAG_TEXT, &(o)->datadir, "DIR", "key and lock (~/.millrace)", NULL},        \
-        {"nodekey", MR_FLAG_TEXT, &(o)->nodekey, "FILE", "node key (DATADIR/nodekey)", NULL},       \
-        {"addr", MR_FLAG_TEXT, &(o)->addr, "IP", "address to listen on (0.0.0.0)", NULL},           \
-        {"port", MR_FLAG_U32, &(o)->port, "PORT", "TCP port, 0 = any free one (30303)", NULL},      \
-        {"maxpeers",                                                                                \
-         MR_FLAG_U32,                                                                               \
-         &(o)->relay.maxpeers,                                                                      \
-         "N",                                                                                       \
-         "sessions besides static and trusted ones (1000)",                                         \
-         NULL},                                                                                     \
-        {"maxpendpeers",                                                                            \
-         MR_FLAG_U32,                                                                               \
-         &(o)->relay.maxpendpeers,                                                                  \
-         "N",                                                                                       \
-         "handshakes in progress (4096)",                                                           \
-         NULL},                                                                                     \
-        {"static",                                                                                  \
-         MR_FLAG_TEXT,                                                                              \
-         &(o)->static_nodes.text,                                                                   \
-         "LIST",                                                                                    \
-         "nodes to stay connected to: enode URLs with commas, or @FILE",                            \
-         NULL},                                                                                     \
-        {"trusted",                                                                                 \
-         MR_FLAG_TEXT,                                                                              \
-         &(o)->trusted_nodes.text,                                                                  \
-         "LIST",                                                                                    \
-         "nodes that no limit keeps out: enode URLs with commas, or @FILE",                         \
-         NULL},                                                                                     \
-        {"bootnodes", MR_FLAG_TEXT, &bootnodes, "LIST", "reserved for discovery", NULL},            \
-        {"shards",                                                                                  \
-         MR_FLAG_U32,                                                                               \
-         &(o)->relay.shards,                                                                        \
-         "N",                                                                                       \
-         "worker threads (CPUs of the process less one)",                                           \
-         &(o)->shards_given},                                                                       \
-        {"identity", MR_FLAG_TEXT, &(o)->identity, "NAME", "added to the client name", NULL},       \
-        {"verbosity", MR_FLAG_U32, &(o)->verbosity, "0-5", "log level (3)", NULL},                  \
-        {"log.file", MR_FLAG_TEXT, &(o)->log_file, "FILE", "log to a file", NULL},                  \
-        {"stats", MR_FLAG_TEXT, &(o)->stats, "FILE", "write all counters as JSON every second",     \
-         NULL},                                                                                     \
-        {"max-tx-pool-bytes",       MR_FLAG_U64, &(o)->relay.pool_bytes, "N",                       \
-         "bodies held (536870912)", NULL},                                                          \
-        {"max-blob-pool-bytes",                                                                     \
-         MR_FLAG_U64,                                                                               \
-         &(o)->relay.blob_pool_bytes,                                                               \
-         "N",                                                                                       \
-         "blob transactions held (268435456)",                                                      \
-         NULL},                                                                                     \
-        {"blob-upload",                                                                             \
-         MR_FLAG_U64,                                                                               \
-         &(o)->relay.blob_upload_per_s,                                                             \
-         "N",                                                                                       \
-         "bytes a second of blob answers (8388608)",                                                \
-         NULL},                                                                                     \
-        {"handshake-budget",                                                                        \
-         MR_FLAG_U32,                                                                               \
-         &(o)->relay.handshake_budget_percent,                                                      \
-         "PERCENT",                                                                                 \
-         "of a core for handshakes; above it sockets wait (20)",                                    \
-         NULL},                                                                                     \
-        {"peer-tx-rate",                                                                            \
-         MR_FLAG_U32,                                                                               \
-         &(o)->relay.peer_tx_per_s,                                                                 \
-         "N",                                                                                       \
-         "transactions a second read from a peer (256)",                                            \
-         NULL},                                                                                     \
-        {"peer-tx-burst", MR_FLAG_U32, &(o)->relay.peer_tx_burst, "N", "and at once (1024)", NULL}, \
-        {"recovery-budget",                                                                         \
-         MR_FLAG_U32,                                                                               \
-         &(o)->relay.recovery_percent,                                                              \
-         "PERCENT",                                                                                 \
-         "of a core for signature recovery (40)",                                                   \
-         NULL},                                                                                     \
-        {"sender-tx-rate",                                                                          \
-         MR_FLAG_U32,                                                                               \
-         &(o)->relay.sender_tx_per_s,                                                               \
-         "N",                                                                                       \
-         "transactions a second of one account before they are doubtful (8)",                       \
-         NULL},                                                                                     \
-        {"sender-tx-burst",   MR_FLAG_U32, &(o)->relay.sender_tx_burst, "N",                        \
-         "and at once (128)", NULL},                                                                \
-        {"doubtful-rate",                                                                           \
-         MR_FLAG_U32,                                                                               \
-         &(o)->relay.doubtful_per_s,                                                                \
-         "N",                                                                                       \
-         "doubtful transactions relayed a second, whole node (5)",                                  \
-         NULL},                                                                                     \
-        {"loopback-is-public",                                                                      \
-         MR_FLAG_BOOL,                                                                              \
-         &(o)->relay.loopback_is_public,                                                            \
-         NULL,                                                                                      \
-         "hold the per-address rules on 127.0.0.0/8 too",                                           \
-         NULL},                                                                                     \
-        {"help", MR_FLAG_BOOL, &(o)->help, NULL, "this text", NULL},
+#define FLAGS_MAX 40
+
+/* One row a flag; geth's names where geth has the thing. Returns how many. */
+static size_t flags_of(struct mr_run_options *o, struct mr_flag flags[FLAGS_MAX])
+{
+    struct mr_relay_options *r = &o->relay;
+    const struct mr_flag all[] = {
+        {"network", MR_FLAG_TEXT, &o->network_name, "NAME",
+         "mainnet, sepolia, hoodi, holesky, classic or mordor (mainnet)", NULL},
+        {"network-file", MR_FLAG_TEXT, &o->network_file, "FILE",
+         "another network, in the form of tests/vectors/networks/*.json", NULL},
+        {"networkid", MR_FLAG_U64, &o->network_id, "ID", "another network id",
+         &o->network_id_given},
+        {"datadir", MR_FLAG_TEXT, &o->datadir, "DIR", "key and lock (~/.millrace)", NULL},
+        {"nodekey", MR_FLAG_TEXT, &o->nodekey, "FILE", "node key (DATADIR/nodekey)", NULL},
+        {"addr", MR_FLAG_TEXT, &o->addr, "IP", "address to listen on (0.0.0.0)", NULL},
+        {"port", MR_FLAG_U32, &o->port, "PORT", "TCP port, 0 = any free one (30303)", NULL},
+        {"maxpeers", MR_FLAG_U32, &r->maxpeers, "N",
+         "sessions besides static and trusted ones (1000)", NULL},
+        {"maxpendpeers", MR_FLAG_U32, &r->maxpendpeers, "N", "handshakes in progress (4096)", NULL},
+        {"static", MR_FLAG_TEXT, &o->static_nodes.text, "LIST",
+         "nodes to stay connected to: enode URLs with commas, or @FILE", NULL},
+        {"trusted", MR_FLAG_TEXT, &o->trusted_nodes.text, "LIST",
+         "nodes that no limit keeps out: enode URLs with commas, or @FILE", NULL},
+        {"bootnodes", MR_FLAG_TEXT, &bootnodes, "LIST", "reserved for discovery", NULL},
+        {"shards", MR_FLAG_U32, &r->shards, "N", "worker threads (CPUs of the process less one)",
+         &o->shards_given},
+        {"identity", MR_FLAG_TEXT, &o->identity, "NAME", "added to the client name", NULL},
+        {"verbosity", MR_FLAG_U32, &o->verbosity, "0-5", "log level (3)", NULL},
+        {"log.file", MR_FLAG_TEXT, &o->log_file, "FILE", "log to a file", NULL},
+        {"stats", MR_FLAG_TEXT, &o->stats, "FILE", "write all counters as JSON every second", NULL},
+        {"max-tx-pool-bytes", MR_FLAG_U64, &r->pool_bytes, "N", "bodies held (536870912)", NULL},
+        {"max-blob-pool-bytes", MR_FLAG_U64, &r->blob_pool_bytes, "N",
+         "blob transactions held (268435456)", NULL},
+        {"blob-upload", MR_FLAG_U64, &r->blob_upload_per_s, "N",
+         "bytes a second of blob answers (8388608)", NULL},
+        {"handshake-budget", MR_FLAG_U32, &r->handshake_budget_percent, "PERCENT",
+         "of a core for handshakes; above it sockets wait (20)", NULL},
+        {"peer-tx-rate", MR_FLAG_U32, &r->peer_tx_per_s, "N",
+         "transactions a second read from a peer (256)", NULL},
+        {"peer-tx-burst", MR_FLAG_U32, &r->peer_tx_burst, "N", "and at once (1024)", NULL},
+        {"recovery-budget", MR_FLAG_U32, &r->recovery_percent, "PERCENT",
+         "of a core for signature recovery (40)", NULL},
+        {"sender-tx-rate", MR_FLAG_U32, &r->sender_tx_per_s, "N",
+         "transactions a second of one account before they are doubtful (8)", NULL},
+        {"sender-tx-burst", MR_FLAG_U32, &r->sender_tx_burst, "N", "and at once (128)", NULL},
+        {"doubtful-rate", MR_FLAG_U32, &r->doubtful_per_s, "N",
+         "doubtful transactions relayed a second, whole node (5)", NULL},
+        {"loopback-is-public", MR_FLAG_BOOL, &r->loopback_is_public, NULL,
+         "hold the per-address rules on 127.0.0.0/8 too", NULL},
+        {"help", MR_FLAG_BOOL, &o->help, NULL, "this text", NULL},
+    };
+
+    _Static_assert(sizeof all <= FLAGS_MAX * sizeof *flags, "room for every flag");
+    memcpy(flags, all, sizeof all);
+    return MR_COUNT_OF(all);
+}
 
 static void defaults(struct mr_run_options *o)
 {
@@ -280,14 +227,13 @@ static bool values_check(struct mr_run_options *o, char *error, size_t error_cap
 bool mr_run_options_parse(struct mr_run_options *o, int argc, char **argv, char *error,
                           size_t error_cap)
 {
-    struct mr_flag flags[] = {FLAGS(o)};
+    struct mr_flag flags[FLAGS_MAX];
+    size_t flags_count = flags_of(o, flags), rest_count;
     const char *rest[1];
-    size_t rest_count;
 
     defaults(o);
     bootnodes = NULL;
-    if (!mr_flags_parse(flags, MR_COUNT_OF(flags), argc, argv, rest, &rest_count, 0, error,
-                        error_cap))
+    if (!mr_flags_parse(flags, flags_count, argc, argv, rest, &rest_count, 0, error, error_cap))
         return false;
     if (o->help)
         return true;
@@ -299,10 +245,10 @@ bool mr_run_options_parse(struct mr_run_options *o, int argc, char **argv, char 
 void mr_run_options_help(void)
 {
     struct mr_run_options o;
-    struct mr_flag flags[] = {FLAGS(&o)};
+    struct mr_flag flags[FLAGS_MAX];
 
     printf("usage: millrace run [flags]\n");
-    mr_flags_help(flags, MR_COUNT_OF(flags));
+    mr_flags_help(flags, flags_of(&o, flags));
 }
 
 void mr_run_options_free(struct mr_run_options *o)
