@@ -83,7 +83,8 @@ void mr_frame_gather(struct mr_frame_cursor *c, uint8_t *out, size_t n)
         MR_ASSERT(c->span < c->end);
         size_t take = MR_MIN(data, c->span->n - c->at);
 
-        memcpy(out, c->span->p + c->at, take);
+        if (take > 0) /* an empty span may have no bytes at all */
+            memcpy(out, c->span->p + c->at, take);
         out += take, data -= take, c->at += take;
         if (c->at == c->span->n)
             c->span++, c->at = 0;
