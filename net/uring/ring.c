@@ -150,21 +150,29 @@ enum mr_err mr_ring_enable(struct mr_ring *ring)
     return MR_OK;
 }
 
-void mr_ring_close(struct mr_ring *ring)
+void mr_ring_retire(struct mr_ring *ring)
 {
     struct io_uring_sync_cancel_reg all = {.fd = -1,
                                            .flags =
                                                IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL,
                                            .timeout = {.tv_sec = CLOSE_CANCEL_WAIT_S}};
 
+    mr_ring_check_owner(ring);
+    mr_ring_submit(ring);
+    /* So that nothing is received into the caller's memory once this has returned. */
+    io_uring_register_sync_cancel(&ring->uring, &all);
+    if (ring->fd_registered)
+        io_uring_unregister_ring_fd(&ring->uring);
+    ring->fd_registered = false;
+    ring->enabled = false;
+}
+
+void mr_ring_close(struct mr_ring *ring)
+{
     if (!ring)
         return;
-    if (ring->enabled) {
-        mr_ring_check_owner(ring);
-        mr_ring_submit(ring);
-        /* So that nothing is received into the caller's memory once this has returned. */
-        io_uring_register_sync_cancel(&ring->uring, &all);
-    }
+    if (ring->enabled)
+        mr_ring_retire(ring);
     io_uring_queue_exit(&ring->uring);
     release(ring);
 }

@@ -89,7 +89,12 @@ MR_MUST_USE struct mr_ring *mr_ring_open(const struct mr_ring_options *options, 
 /* On the thread that is to own the ring: from here on only the operations below are accepted by
  * the kernel (anything else completes with -EACCES). MR_SYSTEM: errno tells. */
 MR_MUST_USE enum mr_err mr_ring_enable(struct mr_ring *ring);
-/* On the owner. Cancels what is still armed. Descriptors stay the caller's. NULL is fine. */
+/* On the owner, as its last act on the ring: cancels what is still armed. From here on any thread
+ * may close the ring; until then its descriptor stays a target of mr_ring_wake (which fails
+ * silently), and its stats can be read. */
+void mr_ring_retire(struct mr_ring *ring);
+/* On the owner, or by anybody after mr_ring_retire. Cancels what is still armed. Descriptors stay
+ * the caller's. NULL is fine. */
 void mr_ring_close(struct mr_ring *ring);
 /* Whether this process may use io_uring as we need it: opens a small ring and closes it again. */
 MR_MUST_USE bool mr_ring_probe(char *sentence, size_t cap);
