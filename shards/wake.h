@@ -1,8 +1,9 @@
 /* wake.h: how the threads of the mesh (mailbox.h) wake each other, by thread index: shards are
- * 0 .. shards-1, then the dispatcher, then the blob service. Owners of a ring are woken with
- * mr_ring_wake, submitted at once; others by their eventfd.
- * Thread: filled before threads start, constant after. Memory: plain values; descriptors belong to
- * the threads that they name, and stay open until all threads have ended. */
+ * 0 .. shards-1, then the dispatcher, then the blob service. Owners of a ring wake each other with
+ * mr_ring_wake, submitted at once; a thread without a ring is woken by its eventfd, and wakes
+ * others by theirs, which the ring of a shard reads. Thread: filled before threads start, constant
+ * after. Memory: plain values; descriptors belong to the threads that they name, and stay open
+ * until all threads have ended. */
 #pragma once
 #include "net/uring/ring.h"
 #include "shards/mailbox.h"
@@ -14,7 +15,7 @@
 
 struct mr_wake_target {
     int ring_fd;  /* mr_ring_fd of its ring, or -1 */
-    int event_fd; /* for threads without a ring: mr_event_open, or -1 */
+    int event_fd; /* mr_event_open, or -1: nobody without a ring has mail for this thread */
 };
 
 struct mr_wake_table {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/log.h"
 #include "net/uring/socket.h"
@@ -17,7 +18,7 @@ MR_METRICS_DEFINE(mr_worker_metrics, MR_WORKER_METRICS)
 #define RETRY_NS    MR_MS /* the kernel had no memory for an operation */
 #define NO_SLOT     UINT32_MAX
 
-enum { OP_RECV = 1, OP_SEND, OP_CLOSE };
+enum { OP_RECV = 1, OP_SEND, OP_CLOSE, OP_EVENT };
 enum phase { EMPTY, OPEN, LINGER, DRAIN };
 
 struct conn {
@@ -62,6 +63,10 @@ struct mr_worker {
     uint32_t later_count;
     uint64_t wakes_owed; /* bit a thread */
     bool starved;        /* an operation found no room: come back soon */
+
+    int event; /* written by threads without a ring */
+    uint64_t event_value;
+    bool event_armed;
 
     struct mr_worker_metrics metrics;
     pthread_t thread;
@@ -149,6 +154,10 @@ static void settle_all(struct mr_worker *w)
         w->conns[slot].dirty = false;
         settle(w, slot);
     }
+    if (!w->event_armed)
+        w->event_armed = mr_ring_read(w->ring, w->event, &w->event_value, sizeof w->event_value,
+                                      mr_op_pack(OP_EVENT, 0, 0)) == MR_OK;
+    w->starved |= !w->event_armed;
     for (uint64_t owed = w->wakes_owed; owed != 0; owed &= owed - 1) {
         unsigned thread = (unsigned)__builtin_ctzll(owed);
 
@@ -375,8 +384,9 @@ static void take(struct mr_worker *w, const struct mr_completion *done)
 {
     struct conn *c;
 
-    if (done->op == MR_WAKE_OP) {
+    if (done->op == MR_WAKE_OP || done->op == OP_EVENT) {
         MR_COUNT(w->metrics.worker_wakes_in, 1);
+        w->event_armed &= done->op != OP_EVENT;
         return;
     }
     if (done->op == OP_CLOSE) {
@@ -555,6 +565,7 @@ struct mr_worker *mr_worker_new(const struct mr_shard_setup *setup,
     w->self = setup->self;
     w->slots = mr_relay_slots(setup->options);
     w->linger_head = w->linger_tail = NO_SLOT;
+    w->event = mr_event_open();
     with_port.port = (struct mr_shard_port){.ctx = w,
                                             .adopt = port_adopt,
                                             .send = port_send,
@@ -563,8 +574,8 @@ struct mr_worker *mr_worker_new(const struct mr_shard_setup *setup,
                                             .close = port_close,
                                             .submit = port_submit,
                                             .wake = port_wake};
-    if (!arrays_new(w))
-        snprintf(why, why_cap, "no memory for a shard's thread");
+    if (!arrays_new(w) || w->event < 0)
+        snprintf(why, why_cap, "no memory for a shard's thread: %s", strerror(errno));
     else if ((w->ring = mr_ring_open(&options->ring, why, why_cap)))
         w->shard = mr_shard_new(&with_port, why, why_cap);
     if (!w->shard) {
@@ -610,6 +621,8 @@ void mr_worker_free(struct mr_worker *w)
     MR_ASSERT(!w->started);
     mr_shard_free(w->shard);
     mr_ring_close(w->ring);
+    if (w->event >= 0)
+        close(w->event);
     free(w->conns);
     free(w->dirty);
     free(w->later);
@@ -618,9 +631,9 @@ void mr_worker_free(struct mr_worker *w)
     free(w);
 }
 
-int mr_worker_ring_fd(const struct mr_worker *w)
+struct mr_wake_target mr_worker_wake_target(const struct mr_worker *w)
 {
-    return mr_ring_fd(w->ring);
+    return (struct mr_wake_target){.ring_fd = mr_ring_fd(w->ring), .event_fd = w->event};
 }
 
 const struct mr_shard_metrics *mr_worker_shard_metrics(const struct mr_worker *w)

@@ -65,8 +65,8 @@ void mr_worker_join(struct mr_worker *w);
 void mr_worker_let_go(struct mr_worker *w);
 void mr_worker_free(struct mr_worker *w);
 
-/* What other threads wake it by. */
-int mr_worker_ring_fd(const struct mr_worker *w);
+/* What other threads wake it by: its entry in the table. */
+struct mr_wake_target mr_worker_wake_target(const struct mr_worker *w);
 /* Any thread. */
 const struct mr_shard_metrics *mr_worker_shard_metrics(const struct mr_worker *w);
 const struct mr_worker_metrics *mr_worker_metrics(const struct mr_worker *w);

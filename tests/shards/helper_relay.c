@@ -67,7 +67,7 @@ void relay_start(struct relay *r)
         r->workers[i] = mr_worker_new(&setup, &r->worker, &r->wake, why, sizeof why);
         if (!r->workers[i])
             fail_msg("%s", why);
-        r->wake.at[i].ring_fd = mr_worker_ring_fd(r->workers[i]);
+        r->wake.at[i] = mr_worker_wake_target(r->workers[i]);
     }
     for (unsigned i = 0; i < r->shards; i++)
         assert_true(mr_worker_start(r->workers[i]));
