@@ -220,7 +220,7 @@ static enum mr_admit_result judge_rules(struct mr_admit *a, const struct mr_tx *
 {
     enum mr_tx_verdict v = mr_tx_check_now(tx, &a->rules);
 
-    a->verdicts[v]++;
+    MR_COUNT(a->verdicts[v], 1);
     if (v == MR_TX_VERDICT_OK)
         return MR_ADMIT_QUEUED;
 #ifdef MR_SABOTAGE_E_10
@@ -478,7 +478,7 @@ static void item_judge(struct mr_admit *a, uint32_t i, uint64_t now_ns)
         MR_ASSERT(!"it was decoded when it was offered");
     MR_COUNT(a->metrics->tx_recoveries, 1);
     if (!mr_tx_sender(&tx, &m->sender, a->secp)) {
-        a->verdicts[MR_TX_VERDICT_SIGNATURE]++;
+        MR_COUNT(a->verdicts[MR_TX_VERDICT_SIGNATURE], 1);
         MR_COUNT(a->metrics->tx_sender_bad, 1);
         refuse(a, &m->hash, REFUSED_S, now_ns);
         a->hooks.refused(a->hooks.ctx, m, it->slot, it->generation, known_of(a, i), true, false);
@@ -557,7 +557,7 @@ void mr_admit_blob_verdict(struct mr_admit *a, uint64_t ticket, bool ok, bool se
     mr_seen_remove(a->seen, &meta_of(it)->hash);
     if (senders_fault) {
         MR_COUNT(a->metrics->blob_bad, 1);
-        a->verdicts[MR_TX_VERDICT_SIDECAR_PROOF]++;
+        MR_COUNT(a->verdicts[MR_TX_VERDICT_SIDECAR_PROOF], 1);
         a->hooks.refused(a->hooks.ctx, meta_of(it), it->slot, it->generation, known_of(a, i), false,
                          true);
     }

@@ -398,3 +398,8 @@ const struct mr_shard_metrics *mr_shard_metrics(const struct mr_shard *s)
 {
     return &s->metrics;
 }
+
+const uint64_t *mr_shard_verdicts(const struct mr_shard *s)
+{
+    return mr_admit_verdicts(s->admit);
+}

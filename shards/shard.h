@@ -62,3 +62,5 @@ bool mr_shard_stopped(const struct mr_shard *s);
 
 /* Any thread. */
 const struct mr_shard_metrics *mr_shard_metrics(const struct mr_shard *s);
+/* How often each verdict on a transaction was given; until let_go. */
+const uint64_t *mr_shard_verdicts(const struct mr_shard *s);

@@ -49,6 +49,7 @@ struct mr_worker {
     unsigned self;
     uint32_t slots;
     uint64_t now_ns;
+    uint64_t published_ns;
 
     struct conn *conns;
     uint32_t open;
@@ -465,6 +466,23 @@ static void wait_for_work(struct mr_worker *w, uint64_t next_turn_ns)
         mr_mail_awake(w->mesh, w->self);
 }
 
+/* Ten times a second suffices. */
+static void publish_ring(struct mr_worker *w)
+{
+    struct mr_ring_stats s;
+
+    if (w->now_ns < w->published_ns + WAIT_MAX_NS / 5)
+        return;
+    w->published_ns = w->now_ns;
+    mr_ring_stats(&s, w->ring);
+    MR_GAUGE_SET(w->metrics.ring_submits, s.submits);
+    MR_GAUGE_SET(w->metrics.ring_sq_full, s.sq_full);
+    MR_GAUGE_SET(w->metrics.ring_cq_overflow, s.cq_overflow);
+    MR_GAUGE_SET(w->metrics.ring_busy, s.busy);
+    MR_GAUGE_SET(w->metrics.ring_unheard, s.unheard_failures);
+    MR_GAUGE_SET(w->metrics.ring_buffers_out, s.buffers_out);
+}
+
 static void pin(const struct mr_worker *w)
 {
     char name[16];
@@ -501,6 +519,7 @@ static void *run(void *arg)
         linger_expire(w);
         return_buffers(w);
         settle_all(w);
+        publish_ring(w);
         took_ns = mr_clock_now().mono_ns - now.mono_ns;
         MR_PEAK(w->metrics.worker_turn_max_ns, took_ns);
         MR_COUNT(w->metrics.worker_loops, 1);
@@ -644,6 +663,11 @@ const struct mr_shard_metrics *mr_worker_shard_metrics(const struct mr_worker *w
 const struct mr_worker_metrics *mr_worker_metrics(const struct mr_worker *w)
 {
     return &w->metrics;
+}
+
+const uint64_t *mr_worker_verdicts(const struct mr_worker *w)
+{
+    return mr_shard_verdicts(w->shard);
 }
 
 void mr_worker_ring_stats(struct mr_ring_stats *out, const struct mr_worker *w)

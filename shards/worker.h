@@ -33,7 +33,13 @@
     X(worker_dropped_bytes, "bytes received from peers that were being closed")                    \
     X(worker_closed, "descriptors closed")                                                         \
     X(worker_turn_max_ns, "longest turn of a shard", PEAK)                                         \
-    X(worker_open, "descriptors open", GAUGE)
+    X(worker_open, "descriptors open", GAUGE)                                                      \
+    X(ring_submits, "system calls of shards that took operations along")                           \
+    X(ring_sq_full, "operations that found the submission queue full")                             \
+    X(ring_cq_overflow, "times that completions waited for room in their queue")                   \
+    X(ring_busy, "waits that the kernel put off")                                                  \
+    X(ring_unheard, "failures of wake-ups, cancels and shutdowns")                                 \
+    X(ring_buffers_out, "provided buffers held between turns", GAUGE)
 MR_METRICS_DECLARE(mr_worker_metrics, MR_WORKER_METRICS)
 
 struct mr_worker_options {
@@ -70,4 +76,6 @@ struct mr_wake_target mr_worker_wake_target(const struct mr_worker *w);
 /* Any thread. */
 const struct mr_shard_metrics *mr_worker_shard_metrics(const struct mr_worker *w);
 const struct mr_worker_metrics *mr_worker_metrics(const struct mr_worker *w);
+/* MR_TX_VERDICTS counters: see mr_admit_verdicts. */
+const uint64_t *mr_worker_verdicts(const struct mr_worker *w);
 void mr_worker_ring_stats(struct mr_ring_stats *out, const struct mr_worker *w);
