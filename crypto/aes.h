@@ -33,8 +33,10 @@ void mr_aes_ctr_xor_portable(const struct mr_aes256 *k, struct mr_aes_ctr *ctr, 
 /* One block (ECB), as the RLPx MAC needs it. out may equal in. */
 void mr_aes256_block(const struct mr_aes256 *k, uint8_t out[16], const uint8_t in[16]);
 void mr_aes256_block_portable(const struct mr_aes256 *k, uint8_t out[16], const uint8_t in[16]);
-/* n blocks (at most MR_AES_BATCH_MAX), each under a key of its own, side by side. */
-void mr_aes256_block_each(const struct mr_aes256 *const *keys, uint8_t (*blocks)[16], size_t n);
+/* n blocks (at most MR_AES_BATCH_MAX), each under a key of its own, side by side. The array has
+ * room for MR_AES_BATCH_MAX blocks; what stands behind the first n is scratch. */
+void mr_aes256_block_each(const struct mr_aes256 *const *keys, uint8_t (*blocks)[MR_AES_BLOCK],
+                          size_t n);
 
 /* AES-128-CTR of a whole message at once (ECIES). False if the library fails. out may equal in. */
 MR_MUST_USE bool mr_aes128_ctr_once(const uint8_t key[16], const uint8_t iv[16], uint8_t *out,

@@ -62,23 +62,38 @@ AESNI void mr_aes_ni_block(const struct mr_aes256 *k, uint8_t out[16], const uin
     store(out, encrypt1(k, load(in)));
 }
 
+/* n is a constant at every call: the blocks stay in registers. */
+static inline AESNI __attribute__((always_inline)) void
+block_each(const struct mr_aes256 *const *keys, uint8_t (*blocks)[16], const unsigned n)
+{
+    __m128i v[MR_AES_BATCH_MAX];
+
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < n; i++)
+        v[i] = _mm_xor_si128(load(blocks[i]), load(keys[i]->rk[0]));
+#pragma GCC unroll 1
+    for (unsigned r = 1; r < LAST; r++)
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < n; i++)
+            v[i] = _mm_aesenc_si128(v[i], load(keys[i]->rk[r]));
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < n; i++)
+        store(blocks[i], _mm_aesenclast_si128(v[i], load(keys[i]->rk[LAST])));
+}
+
 AESNI void mr_aes_ni_block_each(const struct mr_aes256 *const *keys, uint8_t (*blocks)[16],
                                 size_t n)
 {
-    const struct mr_aes256 *k[MR_AES_BATCH_MAX];
-    __m128i v[MR_AES_BATCH_MAX];
+    const struct mr_aes256 *all[MR_AES_BATCH_MAX];
 
     if (n == 0)
         return;
-    for (size_t i = 0; i < MR_AES_BATCH_MAX; i++) {
-        k[i] = keys[i < n ? i : 0];
-        v[i] = _mm_xor_si128(load(blocks[i < n ? i : 0]), load(k[i]->rk[0]));
-    }
-    for (unsigned r = 1; r < LAST; r++)
-        for (size_t i = 0; i < MR_AES_BATCH_MAX; i++)
-            v[i] = _mm_aesenc_si128(v[i], load(k[i]->rk[r]));
-    for (size_t i = 0; i < n; i++)
-        store(blocks[i], _mm_aesenclast_si128(v[i], load(k[i]->rk[LAST])));
+    for (size_t i = 0; i < MR_AES_BATCH_MAX; i++)
+        all[i] = keys[i < n ? i : 0];
+    if (n <= 4)
+        block_each(all, blocks, 4);
+    else
+        block_each(all, blocks, 8);
 }
 
 /* The counter's block: both halves big-endian. */
@@ -90,41 +105,42 @@ static inline AESNI __m128i counter(uint64_t hi, uint64_t lo, unsigned add)
     return _mm_shuffle_epi8(_mm_set_epi64x((long long)(hi + (sum < lo)), (long long)sum), swap);
 }
 
-#define EACH8(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
-
-static inline AESNI void ctr8(const struct mr_aes256 *k, const struct mr_aes_ctr *ctr, uint8_t *out,
-                              const uint8_t *in)
+/* n whole blocks; n is a constant at every call: they stay in registers. */
+static inline AESNI __attribute__((always_inline)) void ctr_blocks(const struct mr_aes256 *k,
+                                                                   const struct mr_aes_ctr *ctr,
+                                                                   uint8_t *out, const uint8_t *in,
+                                                                   const unsigned n)
 {
-    __m128i key = load(k->rk[0]);
-#define X(i) __m128i v##i = _mm_xor_si128(counter(ctr->hi, ctr->lo, i), key);
-    EACH8(X)
-#undef X
+    __m128i v[8], key = load(k->rk[0]);
+
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < n; i++)
+        v[i] = _mm_xor_si128(counter(ctr->hi, ctr->lo, i), key);
+#pragma GCC unroll 1
     for (unsigned r = 1; r < LAST; r++) {
         key = load(k->rk[r]);
-#define X(i) v##i = _mm_aesenc_si128(v##i, key);
-        EACH8(X)
-#undef X
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < n; i++)
+            v[i] = _mm_aesenc_si128(v[i], key);
     }
     key = load(k->rk[LAST]);
-#define X(i) store(out + 16 * i, _mm_xor_si128(_mm_aesenclast_si128(v##i, key), load(in + 16 * i)));
-    EACH8(X)
-#undef X
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < n; i++)
+        store(out + 16 * i, _mm_xor_si128(_mm_aesenclast_si128(v[i], key), load(in + 16 * i)));
 }
 
 /* n < 8 whole blocks. */
-static inline AESNI void ctr_few(const struct mr_aes256 *k, const struct mr_aes_ctr *ctr,
-                                 uint8_t *out, const uint8_t *in, unsigned n)
+static AESNI void ctr_few(const struct mr_aes256 *k, const struct mr_aes_ctr *ctr, uint8_t *out,
+                          const uint8_t *in, unsigned n)
 {
-    __m128i v[8];
-
-    for (unsigned i = 0; i < n; i++)
-        v[i] = _mm_xor_si128(counter(ctr->hi, ctr->lo, i), load(k->rk[0]));
-    for (unsigned r = 1; r < LAST; r++)
-        for (unsigned i = 0; i < n; i++)
-            v[i] = _mm_aesenc_si128(v[i], load(k->rk[r]));
-    for (unsigned i = 0; i < n; i++)
-        store(out + 16 * i,
-              _mm_xor_si128(_mm_aesenclast_si128(v[i], load(k->rk[LAST])), load(in + 16 * i)));
+    switch (n) {
+#define N(i)                                                                                       \
+    case i:                                                                                        \
+        ctr_blocks(k, ctr, out, in, i);                                                            \
+        break;
+        N(1) N(2) N(3) N(4) N(5) N(6) N(7)
+#undef N
+    }
 }
 
 /* Bytes that stay inside the current block. */
@@ -149,7 +165,7 @@ AESNI void mr_aes_ni_ctr_xor(const struct mr_aes256 *k, struct mr_aes_ctr *ctr, 
         out += take, in += take, n -= take;
     }
     for (; n >= 128; out += 128, in += 128, n -= 128) {
-        ctr8(k, ctr, out, in);
+        ctr_blocks(k, ctr, out, in, 8);
         mr_aes_ctr_advance(ctr, 128);
     }
     if (n >= 16) {

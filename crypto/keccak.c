@@ -109,6 +109,8 @@ void mr_keccak_update(struct mr_keccak *k, const void *in, size_t n)
     const uint8_t *p = in;
     size_t blocks;
 
+    if (n == 0)
+        return; /* p may be NULL */
     if (k->off > 0) {
         size_t take = MR_MIN(n, (size_t)(MR_KECCAK_RATE - k->off));
 

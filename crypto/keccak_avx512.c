@@ -80,16 +80,13 @@ AVX512 void mr_keccak_absorb8_avx512(uint64_t *state, const uint8_t *const *src,
         _mm512_store_si512(state + 8 * i, a[i]);
 }
 
-AVX512 void mr_keccak_squeeze8_avx512(uint64_t *state, const uint8_t *const *src, uint64_t *out,
-                                      uint32_t keep)
+AVX512 void mr_keccak_squeeze8_avx512(uint64_t *state, uint64_t *out, uint32_t keep)
 {
     const __mmask8 write = (__mmask8)~keep;
     __m512i a[MR_KECCAK_WORDS];
 
     for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
         a[i] = load8(state + 8 * i);
-    if (src)
-        xor_block(a, src, 0);
     MR_KECCAK_F(a);
     for (unsigned i = 0; i < 4; i++)
         _mm512_store_si512(out + 8 * i, a[i]);

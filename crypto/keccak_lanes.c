@@ -4,8 +4,6 @@
 #include "crypto/ct.h"
 #include "crypto/keccak_variant.h"
 
-static const uint8_t zeros[MR_KECCAK_RATE];
-
 bool mr_keccak_lanes_init(struct mr_keccak_lanes *l, size_t jobs, struct mr_keccak_stats *stats)
 {
     const struct mr_keccak_variant *v = mr_keccak_variant();
@@ -16,7 +14,7 @@ bool mr_keccak_lanes_init(struct mr_keccak_lanes *l, size_t jobs, struct mr_kecc
     l->stats = stats;
     l->width = jobs > 4 ? v->lanes : 4;
     l->shift = l->width == 8 ? 3 : 2;
-    l->full = l->turn = l->squeeze = l->done = l->digest = 0;
+    l->full = l->turn = l->squeeze = l->done = l->digest = l->padded = 0;
     return true;
 }
 
@@ -26,22 +24,48 @@ void mr_keccak_lanes_fini(struct mr_keccak_lanes *l)
     mr_wipe(l->out, sizeof l->out);
 }
 
+/* Adds or takes off the padding, if `on` is 1 and not 0. */
+static inline void xor_padding(uint64_t *a, unsigned shift, uint32_t off, uint64_t on)
+{
+    a[(size_t)(off / 8) << shift] ^= on << 8 * (off % 8);
+    a[(size_t)16 << shift] ^= on << 63;
+}
+
+static inline uint64_t is_padded(const struct mr_keccak_lanes *l, unsigned lane)
+{
+    return l->padded >> lane & 1;
+}
+
+/* The two widths apart, so that the compiler sees constant offsets. */
+#define MOVE_WORDS(l, move)                                                                        \
+    do {                                                                                           \
+        if ((l)->width == 8) {                                                                     \
+            _Pragma("GCC unroll 25") for (unsigned i = 0; i < MR_KECCAK_WORDS; i++) move(8);       \
+        } else {                                                                                   \
+            _Pragma("GCC unroll 25") for (unsigned i = 0; i < MR_KECCAK_WORDS; i++) move(4);       \
+        }                                                                                          \
+    } while (0)
+
 void mr_keccak_lanes_load(struct mr_keccak_lanes *l, unsigned lane, const struct mr_keccak *k)
 {
     uint64_t *a = l->a + lane;
 
-    for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
-        a[i << l->shift] = k->a[i];
+#define IN(width) a[i * (width)] = k->a[i]
+    MOVE_WORDS(l, IN);
+#undef IN
     l->off[lane] = k->off;
+    l->padded &= ~(1u << lane);
 }
 
 void mr_keccak_lanes_store(const struct mr_keccak_lanes *l, unsigned lane, struct mr_keccak *k)
 {
     const uint64_t *a = l->a + lane;
 
-    for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
-        k->a[i] = a[i << l->shift];
+#define OUT(width) k->a[i] = a[i * (width)]
+    MOVE_WORDS(l, OUT);
+#undef OUT
     k->off = l->off[lane];
+    xor_padding(k->a, 0, k->off, is_padded(l, lane));
 }
 
 void mr_keccak_lanes_clear(struct mr_keccak_lanes *l, unsigned lane)
@@ -49,54 +73,39 @@ void mr_keccak_lanes_clear(struct mr_keccak_lanes *l, unsigned lane)
     for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
         l->a[(i << l->shift) + lane] = 0;
     l->off[lane] = 0;
+    l->padded &= ~(1u << lane);
 }
 
-/* Up to 8 bytes, little-endian. */
-static inline uint64_t load_few(const uint8_t *p, size_t n)
+static inline void unpad(struct mr_keccak_lanes *l, unsigned lane)
 {
-    if (n >= 8)
-        return mr_load_le64(p);
-    if (n >= 4) {
-        uint32_t lo, hi;
-
-        memcpy(&lo, p, 4), memcpy(&hi, p + n - 4, 4);
-        return lo | (uint64_t)hi << 8 * (n - 4);
-    }
-    if (n >= 2) {
-        uint16_t lo, hi;
-
-        memcpy(&lo, p, 2), memcpy(&hi, p + n - 2, 2);
-        return lo | (uint64_t)hi << 8 * (n - 2);
-    }
-    return n ? p[0] : 0;
+    xor_padding(l->a + lane, l->shift, l->off[lane], is_padded(l, lane));
+    l->padded &= ~(1u << lane);
 }
 
-/* Xors n bytes into a lane at its offset; they stay inside the block. */
+/* What stands in the words behind a shift to the left by r bits, 0 <= r < 64. */
+static inline uint64_t carry(uint64_t v, unsigned r)
+{
+    return v >> 1 >> (63 - r);
+}
+
+/* Xors n bytes into a lane at its offset; they stay inside the block. Where the lengths and offsets
+ * of peers are random, a branch on them costs more than the work: there is none but the loop. */
 static inline void xor_bytes(struct mr_keccak_lanes *l, unsigned lane, const uint8_t *p, size_t n)
 {
     const uint32_t off = l->off[lane], r = off % 8;
-    const size_t step = (size_t)1 << l->shift;
+    const size_t step = (size_t)1 << l->shift, words = (r + n) / 8;
     uint64_t *a = l->a + lane + ((size_t)(off / 8) << l->shift);
 
-    l->off[lane] += (uint32_t)n;
-    if (r > 0) {
-        size_t head = MR_MIN(n, (size_t)(8 - r));
-
-        *a ^= load_few(p, head) << 8 * r;
-        a += step, p += head, n -= head;
+    l->off[lane] = off + (uint32_t)n;
+    if (n < 8) {
+        for (size_t i = 0; i < n; i++)
+            a[(r + i) / 8 * step] ^= (uint64_t)p[i] << 8 * ((r + i) % 8);
+        return;
     }
-    for (; n >= 8; n -= 8, p += 8, a += step)
-        *a ^= mr_load_le64(p);
-    if (n > 0)
-        *a ^= load_few(p, n);
-}
-
-static inline void xor_padding(struct mr_keccak_lanes *l, unsigned lane)
-{
-    const uint32_t off = l->off[lane];
-
-    l->a[((size_t)(off / 8) << l->shift) + lane] ^= (uint64_t)1 << 8 * (off % 8);
-    l->a[((size_t)16 << l->shift) + lane] ^= (uint64_t)0x80 << 56;
+    *a ^= mr_load_le64(p) << 8 * r;
+    for (size_t i = 1; i < words; i++)
+        a[i * step] ^= mr_load_le64(p + 8 * i - r);
+    a[words * step] ^= carry(mr_load_le64(p + n - 8), 8 * ((r + n) % 8));
 }
 
 /* Absorbs what is left of a lane's work as far as no permutation is needed, and files the lane
@@ -106,7 +115,7 @@ static inline void file(struct mr_keccak_lanes *l, unsigned lane)
     const uint32_t bit = 1u << lane;
     size_t take;
 
-    if (l->off[lane] == 0 && l->n[lane] >= MR_KECCAK_RATE) {
+    if (l->off[lane] == 0 && l->n[lane] >= 2 * MR_KECCAK_RATE) { /* a last block goes as a part */
         l->full |= bit;
         return;
     }
@@ -118,8 +127,8 @@ static inline void file(struct mr_keccak_lanes *l, unsigned lane)
     if (l->off[lane] == MR_KECCAK_RATE) {
         l->turn |= bit;
     } else if (l->digest & bit) {
-        xor_padding(l, lane);
-        l->squeeze |= bit;
+        xor_padding(l->a + lane, l->shift, l->off[lane], 1);
+        l->padded |= bit, l->squeeze |= bit;
     } else {
         l->done |= bit;
     }
@@ -132,9 +141,32 @@ void mr_keccak_lanes_absorb(struct mr_keccak_lanes *l, unsigned lane, const uint
 
     MR_VERIFY_THAT(lane < l->width);
     MR_VERIFY_THAT(!((l->full | l->turn | l->squeeze | l->done) & bit));
+    unpad(l, lane);
     l->p[lane] = p, l->n[lane] = n;
     l->digest = digest ? l->digest | bit : l->digest & ~bit;
     file(l, lane);
+}
+
+void mr_keccak_lanes_absorb_pair(struct mr_keccak_lanes *l, unsigned lane, uint64_t lo, uint64_t hi)
+{
+    const uint32_t off = l->off[lane], r = 8 * (off % 8), bit = 1u << lane;
+    const size_t step = (size_t)1 << l->shift;
+    const uint64_t padded = is_padded(l, lane);
+    uint64_t *a = l->a + lane + ((size_t)(off / 8) << l->shift);
+
+    if (off + 16 >= MR_KECCAK_RATE) {
+        mr_store_le64(l->pair[lane], lo), mr_store_le64(l->pair[lane] + 8, hi);
+        mr_keccak_lanes_absorb(l, lane, l->pair[lane], 16, true);
+        return;
+    }
+    MR_VERIFY_THAT(!((l->full | l->turn | l->squeeze | l->done) & bit));
+    a[0] ^= lo << r ^ padded << r; /* the padding moves with the end */
+    a[step] ^= hi << r ^ carry(lo, r);
+    a[2 * step] ^= carry(hi, r) ^ (uint64_t)1 << r;
+    l->a[((size_t)16 << l->shift) + lane] ^= (padded ^ 1) << 63;
+    l->off[lane] = off + 16;
+    l->n[lane] = 0;
+    l->digest |= bit, l->padded |= bit, l->squeeze |= bit;
 }
 
 static inline void count(struct mr_keccak_lanes *l, unsigned width, size_t permutations)
@@ -150,33 +182,100 @@ static inline void count(struct mr_keccak_lanes *l, unsigned width, size_t permu
         permutations * (unsigned)__builtin_popcount(l->full | l->turn | l->squeeze);
 }
 
-/* Whole blocks with few lanes busy: their states go through narrower code, which is faster. */
-static void run_few(struct mr_keccak_lanes *l, const uint8_t *const *src, size_t blocks)
+/* The states of the few lanes that are busy, for code that is narrower and faster. */
+struct few {
+    _Alignas(32) uint64_t a[4 * MR_KECCAK_WORDS];
+    _Alignas(32) uint64_t out[4 * 4];
+    unsigned busy, width, lane[4];
+};
+
+/* False if they are not few. */
+static bool few_take(const struct mr_keccak_lanes *l, struct few *f)
 {
-    const unsigned busy = (unsigned)__builtin_popcount(l->full);
-    const uint8_t *few_src[4];
-    _Alignas(32) uint64_t few[4 * MR_KECCAK_WORDS];
-    const unsigned width = busy == 1 ? 1 : 4;
-    unsigned of[4] = {0};
+    const uint32_t mask = l->full | l->turn | l->squeeze;
+    uint32_t m = mask;
 
-    for (uint32_t m = l->full, i = 0; i < busy; m &= m - 1, i++)
-        of[i] = (unsigned)__builtin_ctz(m);
-    for (unsigned i = 0; i < width; i++) {
-        unsigned lane = of[i < busy ? i : 0];
-
-        few_src[i] = src[lane]; /* NOLINT(clang-analyzer-core.uninitialized.Assign) */
+    f->busy = (unsigned)__builtin_popcount(mask);
+    if (f->busy > (l->width == 8 ? 4 : 1))
+        return false;
+    f->width = f->busy == 1 ? 1 : 4;
+    for (unsigned i = 0; i < f->width; i++, m &= m - 1) {
+        f->lane[i] = (unsigned)__builtin_ctz(m ? m : mask); /* some lane, where there is none */
         for (unsigned w = 0; w < MR_KECCAK_WORDS; w++)
-            few[w * width + i] = l->a[(w << l->shift) + lane];
+            f->a[w * f->width + i] = l->a[(w << l->shift) + f->lane[i]];
     }
-    if (width == 1)
-        mr_keccak_absorb1(few, few_src[0], blocks);
-    else
-        l->variant->absorb4(few, few_src, blocks);
-    for (unsigned i = 0; i < busy; i++)
+    return true;
+}
+
+static void few_put(struct mr_keccak_lanes *l, struct few *f)
+{
+    for (unsigned i = 0; i < f->busy; i++)
         for (unsigned w = 0; w < MR_KECCAK_WORDS; w++)
-            l->a[(w << l->shift) + of[i]] = few[w * width + i];
-    mr_wipe(few, sizeof few);
-    count(l, width, blocks);
+            l->a[(w << l->shift) + f->lane[i]] = f->a[w * f->width + i];
+    mr_wipe(f->a, sizeof f->a);
+}
+
+/* As squeeze, for few lanes. */
+static void few_squeeze(struct mr_keccak_lanes *l, struct few *f)
+{
+    uint32_t keep = 0;
+
+    for (unsigned i = 0; i < f->busy; i++)
+        keep |= (l->squeeze >> f->lane[i] & 1) << i;
+    if (f->width == 4) {
+        l->variant->squeeze4(f->a, f->out, keep);
+    } else {
+        uint64_t a[MR_KECCAK_WORDS];
+
+        memcpy(a, f->a, sizeof a);
+        l->variant->permute(a);
+        memcpy(f->out, a, 4 * sizeof a[0]);
+        if (!keep)
+            memcpy(f->a, a, sizeof a);
+    }
+    for (unsigned i = 0; i < f->busy; i++)
+        for (unsigned w = 0; w < 4; w++)
+            l->out[(w << l->shift) + f->lane[i]] = f->out[w * f->width + i];
+}
+
+static void absorb_blocks(struct mr_keccak_lanes *l, const uint8_t *const *src, size_t blocks)
+{
+    const uint8_t *few_src[4];
+    struct few f;
+
+    if (blocks > 1 && few_take(l, &f)) {
+        for (unsigned i = 0; i < f.width; i++)
+            few_src[i] = src[f.lane[i]];
+        if (f.width == 1)
+            mr_keccak_absorb1(f.a, few_src[0], blocks);
+        else
+            l->variant->absorb4(f.a, few_src, blocks);
+        few_put(l, &f);
+        count(l, f.width, blocks);
+    } else {
+        if (l->width == 8)
+            l->variant->absorb8(l->a, src, blocks);
+        else
+            l->variant->absorb4(l->a, src, blocks);
+        count(l, l->width, blocks);
+    }
+}
+
+static void permute(struct mr_keccak_lanes *l)
+{
+    struct few f;
+
+    if (few_take(l, &f)) {
+        few_squeeze(l, &f);
+        few_put(l, &f);
+        count(l, f.width, 1);
+    } else {
+        if (l->width == 8)
+            l->variant->squeeze8(l->a, l->out, l->squeeze);
+        else
+            l->variant->squeeze4(l->a, l->out, l->squeeze);
+        count(l, l->width, 1);
+    }
 }
 
 /* All busy lanes have whole blocks: as many permutations as the shortest has. */
@@ -185,7 +284,6 @@ static void run_full(struct mr_keccak_lanes *l)
     const uint8_t *src[MR_KECCAK_LANES_MAX];
     const uint8_t *any = l->p[__builtin_ctz(l->full)];
     const uint32_t full = l->full;
-    const unsigned busy = (unsigned)__builtin_popcount(full);
     size_t blocks = SIZE_MAX;
 
     for (unsigned i = 0; i < l->width; i++) {
@@ -195,15 +293,7 @@ static void run_full(struct mr_keccak_lanes *l)
             blocks = MR_MIN(blocks, l->n[i] / MR_KECCAK_RATE);
         }
     }
-    if (busy == 1 || (l->width == 8 && busy <= 4 && blocks > 1)) {
-        run_few(l, src, blocks);
-    } else {
-        count(l, l->width, blocks);
-        if (l->width == 8)
-            l->variant->absorb8(l->a, src, blocks);
-        else
-            l->variant->absorb4(l->a, src, blocks);
-    }
+    absorb_blocks(l, src, blocks);
     l->full = 0;
     for (uint32_t m = full; m; m &= m - 1) {
         unsigned i = (unsigned)__builtin_ctz(m);
@@ -213,33 +303,28 @@ static void run_full(struct mr_keccak_lanes *l)
     }
 }
 
-/* Lanes wait for different things: one permutation. */
+/* Lanes wait for different things: one permutation. The whole blocks of some lanes enter one by
+ * one, which costs no more than transposes over all lanes. */
 static void run_mixed(struct mr_keccak_lanes *l)
 {
-    const uint32_t full = l->full, turn = l->turn, squeeze = l->squeeze;
-    const uint8_t *src[MR_KECCAK_LANES_MAX];
+    uint32_t turn;
 
-    for (unsigned i = 0; i < l->width; i++)
-        src[i] = full >> i & 1 ? l->p[i] : zeros;
-    count(l, l->width, 1);
-    if (l->width == 8)
-        l->variant->squeeze8(l->a, full ? src : NULL, l->out, squeeze);
-    else
-        l->variant->squeeze4(l->a, full ? src : NULL, l->out, squeeze);
+    for (uint32_t m = l->full; m; m &= m - 1) {
+        unsigned i = (unsigned)__builtin_ctz(m);
+        uint64_t *a = l->a + i;
+
+        for (unsigned w = 0; w < MR_KECCAK_RATE / 8; w++, a += (size_t)1 << l->shift)
+            *a ^= mr_load_le64(l->p[i] + 8 * w);
+        l->p[i] += MR_KECCAK_RATE, l->n[i] -= MR_KECCAK_RATE;
+    }
+    permute(l);
+    turn = l->full | l->turn;
+    l->done |= l->squeeze;
     l->full = l->turn = l->squeeze = 0;
-    for (uint32_t m = squeeze; m; m &= m - 1)
-        xor_padding(l, (unsigned)__builtin_ctz(m)); /* takes it off again */
-    l->done |= squeeze;
     for (uint32_t m = turn; m; m &= m - 1) {
         unsigned i = (unsigned)__builtin_ctz(m);
 
         l->off[i] = 0;
-        file(l, i);
-    }
-    for (uint32_t m = full; m; m &= m - 1) {
-        unsigned i = (unsigned)__builtin_ctz(m);
-
-        l->p[i] += MR_KECCAK_RATE, l->n[i] -= MR_KECCAK_RATE;
         file(l, i);
     }
 }

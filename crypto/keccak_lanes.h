@@ -20,9 +20,11 @@ struct mr_keccak_lanes {
     uint32_t squeeze; /* padded for its digest */
     uint32_t done;
     uint32_t digest; /* lanes whose work ends with a digest */
+    uint32_t padded; /* lanes whose states hold the padding of their last digest */
     const uint8_t *p[MR_KECCAK_LANES_MAX];
     size_t n[MR_KECCAK_LANES_MAX];
     uint32_t off[MR_KECCAK_LANES_MAX];
+    uint8_t pair[MR_KECCAK_LANES_MAX][16]; /* of absorb_pair, while a block's end cuts it */
 };
 
 /* Prepares for a list of jobs that long. False: one lane at a time is best (a short list, or a CPU
@@ -41,6 +43,9 @@ void mr_keccak_lanes_clear(struct mr_keccak_lanes *l, unsigned lane);
  * reached, which itself goes on undisturbed. */
 void mr_keccak_lanes_absorb(struct mr_keccak_lanes *l, unsigned lane, const uint8_t *p, size_t n,
                             bool digest);
+/* The same for 16 bytes that are at hand as two little-endian words, and a digest. */
+void mr_keccak_lanes_absorb_pair(struct mr_keccak_lanes *l, unsigned lane, uint64_t lo,
+                                 uint64_t hi);
 /* Permutes until some lanes are done, and returns their mask: they are idle now, and lose their
  * states in the next run unless they are given work before. At least one lane must have work. */
 uint32_t mr_keccak_lanes_run(struct mr_keccak_lanes *l);

@@ -14,10 +14,10 @@ struct mr_keccak_variant {
      * permutation. NULL where the variant has no such width. */
     void (*absorb4)(uint64_t *a, const uint8_t *const *src, size_t blocks);
     void (*absorb8)(uint64_t *a, const uint8_t *const *src, size_t blocks);
-    /* One permutation, after absorbing src[lane] unless src is NULL. Lanes in keep hold on to their
-     * old state; out[word * W + lane] gets the first four words of every lane's new one. */
-    void (*squeeze4)(uint64_t *a, const uint8_t *const *src, uint64_t *out, uint32_t keep);
-    void (*squeeze8)(uint64_t *a, const uint8_t *const *src, uint64_t *out, uint32_t keep);
+    /* One permutation. Lanes in keep hold on to their old state; out[word * W + lane] gets the
+     * first four words of every lane's new one. */
+    void (*squeeze4)(uint64_t *a, uint64_t *out, uint32_t keep);
+    void (*squeeze8)(uint64_t *a, uint64_t *out, uint32_t keep);
 };
 
 /* The variant in use. */
@@ -30,11 +30,9 @@ void mr_keccak_permute_plain(uint64_t a[MR_KECCAK_WORDS]);
 void mr_keccak_permute_bmi(uint64_t a[MR_KECCAK_WORDS]);
 void mr_keccak_permute_avx512(uint64_t a[MR_KECCAK_WORDS]);
 void mr_keccak_absorb4_avx2(uint64_t *a, const uint8_t *const *src, size_t blocks);
-void mr_keccak_squeeze4_avx2(uint64_t *a, const uint8_t *const *src, uint64_t *out, uint32_t keep);
+void mr_keccak_squeeze4_avx2(uint64_t *a, uint64_t *out, uint32_t keep);
 void mr_keccak_absorb4_avx512(uint64_t *a, const uint8_t *const *src, size_t blocks);
-void mr_keccak_squeeze4_avx512(uint64_t *a, const uint8_t *const *src, uint64_t *out,
-                               uint32_t keep);
+void mr_keccak_squeeze4_avx512(uint64_t *a, uint64_t *out, uint32_t keep);
 void mr_keccak_absorb8_avx512(uint64_t *a, const uint8_t *const *src, size_t blocks);
-void mr_keccak_squeeze8_avx512(uint64_t *a, const uint8_t *const *src, uint64_t *out,
-                               uint32_t keep);
+void mr_keccak_squeeze8_avx512(uint64_t *a, uint64_t *out, uint32_t keep);
 #endif

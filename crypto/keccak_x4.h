@@ -56,15 +56,12 @@ MR_K4_TARGET void MR_K4_ABSORB(uint64_t *state, const uint8_t *const *src, size_
         _mm256_store_si256((__m256i *)(state + W * i), a[i]);
 }
 
-MR_K4_TARGET void MR_K4_SQUEEZE(uint64_t *state, const uint8_t *const *src, uint64_t *out,
-                                uint32_t keep)
+MR_K4_TARGET void MR_K4_SQUEEZE(uint64_t *state, uint64_t *out, uint32_t keep)
 {
     __m256i a[MR_KECCAK_WORDS];
 
     for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
         a[i] = load(state + W * i);
-    if (src)
-        xor_block(a, src, 0);
     MR_KECCAK_F(a);
     for (unsigned i = 0; i < 4; i++)
         _mm256_store_si256((__m256i *)(out + W * i), a[i]);

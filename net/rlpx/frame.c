@@ -40,6 +40,8 @@ bool mr_frame_is_chunked(const uint8_t header[16])
     struct mr_span context;
     size_t count;
 
+    if (memcmp(header + 3, "\xc2\x80\x80", 3) == 0) /* what everybody sends */
+        return false;
     if (mr_rlp_list(&r, &list) || mr_rlp_count(list, &count, 13) || count < 2)
         return false;
     if (count > 2)
@@ -68,8 +70,11 @@ void mr_frame_seek(struct mr_frame_cursor *c, const struct mr_frame *f, uint32_t
         return;
     }
     c->left -= done;
-    for (; done > 0 && done >= c->span->n; c->span++)
+    MR_ASSERT(f->spans_count > 0);
+    for (; done >= c->span->n; c->span++) {
+        MR_ASSERT(c->span + 1 < c->end);
         done -= (uint32_t)c->span->n;
+    }
     c->at = done;
 }
 
@@ -78,16 +83,12 @@ void mr_frame_gather(struct mr_frame_cursor *c, uint8_t *out, size_t n)
     size_t data = MR_MIN(n, (size_t)c->left);
 
     memset(out + data, 0, n - data);
-    c->left -= (uint32_t)data;
     while (data > 0) {
-        MR_ASSERT(c->span < c->end);
-        size_t take = MR_MIN(data, c->span->n - c->at);
+        struct mr_span run = mr_frame_run(c, data);
 
-        if (take > 0) /* an empty span may have no bytes at all */
-            memcpy(out, c->span->p + c->at, take);
-        out += take, data -= take, c->at += take;
-        if (c->at == c->span->n)
-            c->span++, c->at = 0;
+        memcpy(out, run.p, run.n);
+        mr_frame_skip(c, run.n);
+        out += run.n, data -= run.n;
     }
 }
 

@@ -10,7 +10,7 @@ struct mr_mac_lanes {
     uint32_t idle, busy; /* masks of lanes */
     struct mr_rlpx_direction *d[MR_KECCAK_LANES_MAX];
     const struct mr_aes256 *key[MR_KECCAK_LANES_MAX];
-    uint8_t seed[MR_KECCAK_LANES_MAX][16];
+    uint64_t lo[MR_KECCAK_LANES_MAX], hi[MR_KECCAK_LANES_MAX]; /* a seed before its AES block */
     /* Seeds that wait for their AES block: E(digest). */
     unsigned count;
     uint8_t lane[MR_KECCAK_LANES_MAX];
@@ -47,11 +47,16 @@ static inline void mr_mac_lanes_leave(struct mr_mac_lanes *l, unsigned i)
     l->idle |= 1u << i, l->busy &= ~(1u << i);
 }
 
-/* Takes the digest that lane i has computed into its session. */
-static inline void mr_mac_lanes_digest(struct mr_mac_lanes *l, unsigned i)
+/* Takes the digest that lane i has computed into its session, and to out if that is not NULL. (By
+ * words: a wider load right behind two narrow stores would have to wait for them.) */
+static inline void mr_mac_lanes_digest(struct mr_mac_lanes *l, unsigned i, uint8_t *out)
 {
-    mr_store_le64(l->d[i]->digest, mr_keccak_lanes_word(&l->keccak, i, 0));
-    mr_store_le64(l->d[i]->digest + 8, mr_keccak_lanes_word(&l->keccak, i, 1));
+    const uint64_t lo = mr_keccak_lanes_word(&l->keccak, i, 0);
+    const uint64_t hi = mr_keccak_lanes_word(&l->keccak, i, 1);
+
+    mr_store_le64(l->d[i]->digest, lo), mr_store_le64(l->d[i]->digest + 8, hi);
+    if (out)
+        mr_store_le64(out, lo), mr_store_le64(out + 8, hi);
 }
 
 /* Lane i is to absorb E(its digest) ^ x and to compute the new digest. */
@@ -59,8 +64,9 @@ static inline void mr_mac_lanes_seed(struct mr_mac_lanes *l, unsigned i, const u
 {
     unsigned n = l->count++;
 
-    memcpy(l->seed[i], x, 16);
-    memcpy(l->block[n], l->d[i]->digest, 16);
+    mr_store_le64(l->block[n], mr_load_le64(l->d[i]->digest));
+    mr_store_le64(l->block[n] + 8, mr_load_le64(l->d[i]->digest + 8));
+    l->lo[i] = mr_load_le64(x), l->hi[i] = mr_load_le64(x + 8);
     l->block_key[n] = l->key[i];
     l->lane[n] = (uint8_t)i;
 }
@@ -72,8 +78,8 @@ static inline void mr_mac_lanes_absorb_seeds(struct mr_mac_lanes *l)
     for (unsigned n = 0; n < l->count; n++) {
         unsigned i = l->lane[n];
 
-        mr_xor16(l->seed[i], l->block[n]);
-        mr_keccak_lanes_absorb(&l->keccak, i, l->seed[i], 16, true);
+        mr_keccak_lanes_absorb_pair(&l->keccak, i, l->lo[i] ^ mr_load_le64(l->block[n]),
+                                    l->hi[i] ^ mr_load_le64(l->block[n] + 8));
     }
     l->count = 0;
 }

@@ -12,13 +12,16 @@
 /* A body is encrypted and absorbed in bites, so that the bytes of eight lanes meet in the
  * first-level cache. A multiple of 16, and well above a block of 136. */
 #define BITE 2176u
+/* From this length on a run of plaintext is worth a call of the cipher of its own; and what is
+ * gathered from short runs at a time. Multiples of 16. */
+#define LONG_RUN 512u
+#define GATHER   1024u
 
-enum step { HEADER, BODY, BODY_DIGEST, BODY_END, FRAME_MAC };
+enum step { HEADER, BODY, BODY_DIGEST, BODY_END, FRAME_MAC, STEPS };
 
 struct lane {
     struct mr_seal_job *job;
     struct mr_rlpx_direction *d;
-    enum step step;
     bool whole;                    /* this call ends the frame: the MAC has room too */
     uint32_t left;                 /* bytes of the body that this call has yet to encrypt */
     uint8_t *from;                 /* ciphertext not yet absorbed */
@@ -29,6 +32,7 @@ struct lane {
 struct sealer {
     struct mr_mac_lanes lanes;
     struct lane lane[MR_KECCAK_LANES_MAX];
+    uint32_t at[STEPS];             /* masks of lanes */
     struct mr_seal_job *next, *end; /* jobs without a lane yet */
 };
 
@@ -40,14 +44,30 @@ static void plan_body(struct lane *w, uint32_t rest, size_t room)
     w->job->out_len += w->left + (w->whole ? MR_FRAME_MAC_LEN : 0);
 }
 
-/* Encrypts the next bite into place, in one go with `before` bytes of plaintext that lie there. */
+/* Encrypts the next bite into place, in one go with `before` bytes of plaintext that lie there.
+ * Long spans are read where they are; short ones are gathered first, as the cipher wants long runs.
+ */
 static void encrypt_bite(struct lane *w, uint32_t before)
 {
-    const uint32_t n = MR_MIN(w->left, BITE - before);
+    const struct mr_aes256 *key = &w->job->session->aes;
+    uint32_t rest = MR_MIN(w->left, BITE - before);
 
-    mr_frame_gather(&w->cursor, w->to, n);
-    mr_aes_ctr_xor(&w->job->session->aes, &w->d->ctr, w->to - before, w->to - before, before + n);
-    w->to += n, w->left -= n;
+    w->left -= rest;
+    do {
+        struct mr_span run = mr_frame_run(&w->cursor, rest);
+        size_t n = run.n & ~(size_t)15;
+
+        if (before == 0 && n >= LONG_RUN) {
+            mr_aes_ctr_xor(key, &w->d->ctr, w->to, run.p, n);
+            mr_frame_skip(&w->cursor, n);
+        } else {
+            n = before > 0 && n >= LONG_RUN ? 0 : MR_MIN(rest, GATHER);
+            mr_frame_gather(&w->cursor, w->to, n);
+            mr_aes_ctr_xor(key, &w->d->ctr, w->to - before, w->to - before, before + n);
+            before = 0;
+        }
+        w->to += n, rest -= (uint32_t)n;
+    } while (rest > 0);
 }
 
 /* Lets the lane absorb the ciphertext that is there. All bites but the last end with a block. */
@@ -55,14 +75,14 @@ static void absorb_bite(struct sealer *s, unsigned i)
 {
     struct lane *w = &s->lane[i];
     size_t n = (size_t)(w->to - w->from);
+    enum step step = w->whole ? BODY_DIGEST : BODY_END;
 
     if (w->left > 0) {
         n -= (mr_keccak_lanes_off(&s->lanes.keccak, i) + n) % MR_KECCAK_RATE;
-        w->step = BODY;
-    } else {
-        w->step = w->whole ? BODY_DIGEST : BODY_END;
+        step = BODY;
     }
-    mr_keccak_lanes_absorb(&s->lanes.keccak, i, w->from, n, w->step == BODY_DIGEST);
+    s->at[step] |= 1u << i;
+    mr_keccak_lanes_absorb(&s->lanes.keccak, i, w->from, n, step == BODY_DIGEST);
     w->from += n, w->d->done += (uint32_t)n;
 }
 
@@ -80,7 +100,7 @@ static void begin_frame(struct sealer *s, unsigned i, const struct mr_frame *f)
     mr_frame_header_plain(header + 16, f->size);
     encrypt_bite(w, 16);
     memcpy(header, header + 16, 16);
-    w->step = HEADER;
+    s->at[HEADER] |= 1u << i;
     mr_mac_lanes_seed(&s->lanes, i, header);
 }
 
@@ -122,6 +142,11 @@ static void next_frame(struct sealer *s, unsigned i)
         begin_frame(s, i, f);
 }
 
+static inline __attribute__((always_inline)) void prefetch(const struct mr_seal_job *job)
+{
+    mr_session_prefetch(job->session, &job->session->egress);
+}
+
 static void fill_lanes(struct sealer *s)
 {
     for (; s->lanes.idle && s->next < s->end; s->next++) {
@@ -129,6 +154,8 @@ static void fill_lanes(struct sealer *s)
         unsigned i;
 
         s->next->out_len = 0, s->next->frames_done = 0;
+        if (s->end - s->next > MR_KECCAK_LANES_MAX)
+            prefetch(&s->next[MR_KECCAK_LANES_MAX]);
         if (!has_work(s->next))
             continue;
         i = mr_mac_lanes_enter(&s->lanes, &session->egress, &session->mac);
@@ -139,37 +166,46 @@ static void fill_lanes(struct sealer *s)
     mr_mac_lanes_absorb_seeds(&s->lanes);
 }
 
-/* The lane's sponge has done what it was given. */
-static void next_step(struct sealer *s, unsigned i)
+/* These lanes' sponges have done what they were given. Step by step and not lane by lane: the CPU
+ * cannot guess which step a lane is at. */
+static void next_steps(struct sealer *s, uint32_t done)
 {
-    struct lane *w = &s->lane[i];
+    uint32_t at[STEPS];
 
-    switch (w->step) {
-    case HEADER:
-        mr_mac_lanes_digest(&s->lanes, i);
-        memcpy(w->from - 16, w->d->digest, 16);
-        absorb_bite(s, i);
-        break;
-    case BODY:
-        encrypt_bite(w, 0);
-        absorb_bite(s, i);
-        break;
-    case BODY_DIGEST:
-        mr_mac_lanes_digest(&s->lanes, i);
-        w->step = FRAME_MAC;
-        mr_mac_lanes_seed(&s->lanes, i, w->d->digest);
-        break;
-    case FRAME_MAC:
-        mr_mac_lanes_digest(&s->lanes, i);
-        memcpy(w->to, w->d->digest, 16);
+    for (unsigned step = 0; step < STEPS; step++) {
+        at[step] = s->at[step] & done;
+        s->at[step] &= ~done;
+    }
+    for (uint32_t m = at[FRAME_MAC]; m; m &= m - 1) {
+        unsigned i = (unsigned)__builtin_ctz(m);
+        struct lane *w = &s->lane[i];
+
+        mr_mac_lanes_digest(&s->lanes, i, w->to);
         w->d->stage = MR_RLPX_HEADER;
         w->job->frames_done++;
         next_frame(s, i);
-        break;
-    case BODY_END:
-        next_frame(s, i);
-        break;
     }
+    for (uint32_t m = at[HEADER]; m; m &= m - 1) {
+        unsigned i = (unsigned)__builtin_ctz(m);
+
+        mr_mac_lanes_digest(&s->lanes, i, s->lane[i].from - 16);
+        absorb_bite(s, i);
+    }
+    for (uint32_t m = at[BODY_DIGEST]; m; m &= m - 1) {
+        unsigned i = (unsigned)__builtin_ctz(m);
+
+        mr_mac_lanes_digest(&s->lanes, i, NULL);
+        s->at[FRAME_MAC] |= 1u << i;
+        mr_mac_lanes_seed(&s->lanes, i, s->lane[i].d->digest);
+    }
+    for (uint32_t m = at[BODY]; m; m &= m - 1) {
+        unsigned i = (unsigned)__builtin_ctz(m);
+
+        encrypt_bite(&s->lane[i], 0);
+        absorb_bite(s, i);
+    }
+    for (uint32_t m = at[BODY_END]; m; m &= m - 1)
+        next_frame(s, (unsigned)__builtin_ctz(m));
 }
 
 void mr_rlpx_seal(struct mr_seal_job *jobs, size_t n, struct mr_keccak_stats *stats)
@@ -182,8 +218,10 @@ void mr_rlpx_seal(struct mr_seal_job *jobs, size_t n, struct mr_keccak_stats *st
         return;
     }
     s.next = jobs, s.end = jobs + n;
+    memset(s.at, 0, sizeof s.at);
+    for (size_t i = 0; i < n && i < MR_KECCAK_LANES_MAX; i++)
+        prefetch(&jobs[i]);
     for (fill_lanes(&s); s.lanes.busy; fill_lanes(&s))
-        for (uint32_t done = mr_keccak_lanes_run(&s.lanes.keccak); done; done &= done - 1)
-            next_step(&s, (unsigned)__builtin_ctz(done));
+        next_steps(&s, mr_keccak_lanes_run(&s.lanes.keccak));
     mr_keccak_lanes_fini(&s.lanes.keccak);
 }

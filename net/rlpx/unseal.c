@@ -8,12 +8,12 @@
  */
 #include "net/rlpx/mac_lanes.h"
 
-enum step { HEADER, BODY_DIGEST, BODY_PART, FRAME_MAC };
+enum step { HEADER, BODY_DIGEST, BODY_PART, FRAME_MAC, STEPS };
 
 struct unsealer {
     struct mr_mac_lanes lanes;
     struct mr_unseal_job *job[MR_KECCAK_LANES_MAX];
-    enum step step[MR_KECCAK_LANES_MAX];
+    uint32_t at[STEPS];               /* masks of lanes */
     struct mr_unseal_job *next, *end; /* jobs without a lane yet */
 };
 
@@ -22,7 +22,7 @@ static void absorb_body(struct unsealer *s, unsigned i)
     struct mr_span fresh;
     bool whole = mr_unseal_body(s->job[i], &fresh);
 
-    s->step[i] = whole ? BODY_DIGEST : BODY_PART;
+    s->at[whole ? BODY_DIGEST : BODY_PART] |= 1u << i;
     s->lanes.d[i]->done += (uint32_t)fresh.n;
     mr_keccak_lanes_absorb(&s->lanes.keccak, i, fresh.p, fresh.n, whole);
 }
@@ -39,52 +39,68 @@ static bool has_work(struct mr_unseal_job *job)
     return true;
 }
 
+static inline __attribute__((always_inline)) void prefetch(const struct mr_unseal_job *job)
+{
+    mr_session_prefetch(job->session, &job->session->ingress);
+}
+
 static void fill_lanes(struct unsealer *s)
 {
     for (; s->lanes.idle && s->next < s->end; s->next++) {
         struct mr_rlpx_session *session = s->next->session;
         unsigned i;
 
+        if (s->end - s->next > MR_KECCAK_LANES_MAX)
+            prefetch(&s->next[MR_KECCAK_LANES_MAX]);
         if (!has_work(s->next))
             continue;
         i = mr_mac_lanes_enter(&s->lanes, &session->ingress, &session->mac);
         s->job[i] = s->next;
-        s->step[i] = HEADER;
-        if (session->ingress.stage == MR_RLPX_BODY)
+        if (session->ingress.stage == MR_RLPX_BODY) {
             absorb_body(s, i);
-        else
+        } else {
+            s->at[HEADER] |= 1u << i;
             mr_mac_lanes_seed(&s->lanes, i, s->next->in);
+        }
     }
     mr_mac_lanes_absorb_seeds(&s->lanes);
 }
 
-/* The lane's sponge has done what it was given. */
-static void next_step(struct unsealer *s, unsigned i)
+/* These lanes' sponges have done what they were given. Step by step and not lane by lane: the CPU
+ * cannot guess which step a lane is at. */
+static void next_steps(struct unsealer *s, uint32_t done)
 {
-    struct mr_unseal_job *job = s->job[i];
+    uint32_t at[STEPS];
 
-    switch (s->step[i]) {
-    case HEADER:
-        mr_mac_lanes_digest(&s->lanes, i);
-        if (mr_unseal_open_header(job))
+    for (unsigned step = 0; step < STEPS; step++) {
+        at[step] = s->at[step] & done;
+        s->at[step] &= ~done;
+    }
+    for (uint32_t m = at[FRAME_MAC]; m; m &= m - 1) {
+        unsigned i = (unsigned)__builtin_ctz(m);
+
+        mr_mac_lanes_digest(&s->lanes, i, NULL);
+        mr_unseal_open_body(s->job[i]);
+        mr_mac_lanes_leave(&s->lanes, i);
+    }
+    for (uint32_t m = at[HEADER]; m; m &= m - 1) {
+        unsigned i = (unsigned)__builtin_ctz(m);
+
+        mr_mac_lanes_digest(&s->lanes, i, NULL);
+        if (mr_unseal_open_header(s->job[i]))
             absorb_body(s, i);
         else
             mr_mac_lanes_leave(&s->lanes, i);
-        break;
-    case BODY_DIGEST:
-        mr_mac_lanes_digest(&s->lanes, i);
-        s->step[i] = FRAME_MAC;
-        mr_mac_lanes_seed(&s->lanes, i, s->lanes.d[i]->digest);
-        break;
-    case FRAME_MAC:
-        mr_mac_lanes_digest(&s->lanes, i);
-        mr_unseal_open_body(job);
-        mr_mac_lanes_leave(&s->lanes, i);
-        break;
-    case BODY_PART:
-        mr_mac_lanes_leave(&s->lanes, i);
-        break;
     }
+    for (uint32_t m = at[BODY_DIGEST]; m; m &= m - 1) {
+        unsigned i = (unsigned)__builtin_ctz(m);
+
+        mr_mac_lanes_digest(&s->lanes, i, NULL);
+        s->at[FRAME_MAC] |= 1u << i;
+        mr_mac_lanes_seed(&s->lanes, i, s->lanes.d[i]->digest);
+    }
+    for (uint32_t m = at[BODY_PART]; m; m &= m - 1)
+        mr_mac_lanes_leave(&s->lanes, (unsigned)__builtin_ctz(m));
 }
 
 void mr_rlpx_unseal(struct mr_unseal_job *jobs, size_t n, struct mr_keccak_stats *stats)
@@ -97,8 +113,10 @@ void mr_rlpx_unseal(struct mr_unseal_job *jobs, size_t n, struct mr_keccak_stats
         return;
     }
     s.next = jobs, s.end = jobs + n;
+    memset(s.at, 0, sizeof s.at);
+    for (size_t i = 0; i < n && i < MR_KECCAK_LANES_MAX; i++)
+        prefetch(&jobs[i]);
     for (fill_lanes(&s); s.lanes.busy; fill_lanes(&s))
-        for (uint32_t done = mr_keccak_lanes_run(&s.lanes.keccak); done; done &= done - 1)
-            next_step(&s, (unsigned)__builtin_ctz(done));
+        next_steps(&s, mr_keccak_lanes_run(&s.lanes.keccak));
     mr_keccak_lanes_fini(&s.lanes.keccak);
 }
