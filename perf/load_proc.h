@@ -1,0 +1,11 @@
+/* load_proc.h: what /proc tells about the relay's process. Thread: any. No memory. */
+#pragma once
+#include "core/base.h"
+
+struct mr_load_proc {
+    bool known;
+    double cpu_s; /* of all its threads that live */
+    uint64_t rss_bytes;
+};
+/* known is false if there is no such process, or it may not be looked at. */
+struct mr_load_proc mr_load_proc_read(int64_t pid);
