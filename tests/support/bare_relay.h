@@ -1,4 +1,4 @@
-/* helper_relay.h: shards on rings without a dispatcher: the test's thread plays its part, makes
+/* bare_relay.h: shards on rings without a dispatcher: the test's thread plays its part, makes
  * both ends of a session by itself and hands one over. */
 #pragma once
 #include <setjmp.h>
@@ -33,6 +33,7 @@ struct relay {
     int event;            /* wakes us */
     struct mr_ring *ring; /* to wake shards from */
     bool running;
+    bool has_stopped; /* the test has stopped it and taken the mail about it */
     /* mail received, counted */
     uint32_t active, closed, stopped;
     uint64_t last_closed; /* serial */
@@ -65,5 +66,7 @@ struct sample {
     struct mr_hash hash;
 };
 void sample_make(struct sample *s, const struct relay *r, uint64_t sender_seed, uint64_t nonce);
-/* Whether the transaction reaches c: in full, or announced and then fetched, within timeout_ms. */
+/* How many of these transactions reach c within timeout_ms, in full, or announced and then fetched.
+ * Ends early when all are there, or when c gets something that it should not. */
+size_t samples_arrive(struct mr_client *c, const struct sample *s, size_t n, int timeout_ms);
 bool sample_arrives(struct mr_client *c, const struct sample *s, int timeout_ms);

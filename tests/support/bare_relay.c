@@ -1,4 +1,4 @@
-#include "tests/shards/helper_relay.h"
+#include "tests/support/bare_relay.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -133,7 +133,7 @@ void relay_stop(struct relay *r)
     struct mr_mail stop = {.kind = MR_MAIL_STOP, .a = MR_REASON_QUITTING};
 
     if (r->running) {
-        for (unsigned i = 0; i < r->shards; i++)
+        for (unsigned i = 0; i < r->shards && !r->has_stopped; i++)
             relay_send(r, i, &stop);
         relay_wait(r, &r->stopped, r->shards);
         for (unsigned i = 0; i < r->shards; i++)
@@ -300,7 +300,8 @@ void sample_make(struct sample *s, const struct relay *r, uint64_t sender_seed, 
     mr_keccak256(&s->hash, s->raw, s->n);
 }
 
-static bool holds(struct mr_eth_items items, const struct sample *s)
+/* Marks the samples that these items hold. False: an item is no transaction. */
+static bool mark(struct mr_eth_items items, const struct sample *s, size_t n, bool *got)
 {
     struct mr_span item;
     struct mr_tx tx;
@@ -312,56 +313,77 @@ static bool holds(struct mr_eth_items items, const struct sample *s)
         if (mr_tx_decode_item(&in, &tx) != MR_OK)
             return false;
         mr_tx_hash(&tx, &hash);
-        if (mr_hash_equal(&hash, &s->hash))
-            return true;
+        for (size_t i = 0; i < n; i++)
+            got[i] |= mr_hash_equal(&hash, &s[i].hash);
     }
-    return false;
+    return true;
 }
 
-static bool announces(const struct mr_client *c, struct mr_span payload, const struct sample *s)
+/* Asks for the samples that this announces. False: it does not decode, or tells a wrong size. */
+static bool fetch(struct mr_client *c, struct mr_span payload, const struct sample *s, size_t n)
 {
+    struct mr_hash hashes[MR_HASHES_ASKED_MAX];
+    uint8_t room[MR_HASHES_ASKED_MAX * 33 + 64];
+    struct mr_writer w = mr_writer(room, sizeof room);
     struct mr_announce a;
     struct mr_announce_item item;
+    size_t count = 0;
 
     if (mr_announce_decode(&a, c->eth_version, payload) != MR_OK)
         return false;
     while (mr_announce_next(&a, &item))
-        if (mr_hash_equal(&item.hash, &s->hash))
-            return item.size == s->n;
-    return false;
+        for (size_t i = 0; i < n; i++)
+            if (mr_hash_equal(&item.hash, &s[i].hash)) {
+                if (item.size != s[i].n || count == MR_HASHES_ASKED_MAX)
+                    return false;
+                hashes[count++] = item.hash;
+            }
+    return count == 0 ||
+           (mr_hash_request_encode(&w, 77, hashes, count) == MR_OK &&
+            mr_client_send_eth(c, MR_ETH_GET_POOLED_TRANSACTIONS, mr_writer_span(&w)));
 }
 
-static bool ask(struct mr_client *c, const struct sample *s)
+static bool take_message(struct mr_client *c, const struct mr_client_message *m,
+                         const struct sample *s, size_t n, bool *got)
 {
-    uint8_t room[64];
-    struct mr_writer w = mr_writer(room, sizeof room);
+    struct mr_eth_items items;
 
-    return mr_hash_request_encode(&w, 77, &s->hash, 1) == MR_OK &&
-           mr_client_send_eth(c, MR_ETH_GET_POOLED_TRANSACTIONS, mr_writer_span(&w));
+    if (!m->is_eth)
+        return true;
+    switch (m->id) {
+    case MR_ETH_TRANSACTIONS:
+        return mr_transactions_decode(&items, m->payload) == MR_OK && mark(items, s, n, got);
+    case MR_ETH_POOLED_TRANSACTIONS:
+        return mr_response_decode(&items, m->payload, MR_HASHES_ASKED_MAX) == MR_OK &&
+               mark(items, s, n, got);
+    case MR_ETH_NEW_POOLED_TRANSACTION_HASHES:
+        return fetch(c, m->payload, s, n);
+    default:
+        return true;
+    }
+}
+
+size_t samples_arrive(struct mr_client *c, const struct sample *s, size_t n, int timeout_ms)
+{
+    int64_t until = now_ms() + timeout_ms, left;
+    bool *got = calloc(n, sizeof *got);
+    struct mr_client_message m;
+    size_t count = 0;
+
+    assert_non_null(got);
+    while (count < n && (left = until - now_ms()) > 0) {
+        if (mr_client_receive(c, &m, (int)left) != MR_CLIENT_MESSAGE ||
+            !take_message(c, &m, s, n, got))
+            break;
+        count = 0;
+        for (size_t i = 0; i < n; i++)
+            count += got[i];
+    }
+    free(got);
+    return count;
 }
 
 bool sample_arrives(struct mr_client *c, const struct sample *s, int timeout_ms)
 {
-    int64_t until = now_ms() + timeout_ms;
-    struct mr_client_message m;
-    struct mr_eth_items items;
-    int64_t left;
-
-    while ((left = until - now_ms()) > 0) {
-        if (mr_client_receive(c, &m, (int)left) != MR_CLIENT_MESSAGE)
-            return false;
-        if (!m.is_eth)
-            continue;
-        if (m.id == MR_ETH_TRANSACTIONS && mr_transactions_decode(&items, m.payload) == MR_OK &&
-            holds(items, s))
-            return true;
-        if (m.id == MR_ETH_POOLED_TRANSACTIONS &&
-            mr_response_decode(&items, m.payload, 16) == MR_OK && items.request_id == 77 &&
-            holds(items, s))
-            return true;
-        if (m.id == MR_ETH_NEW_POOLED_TRANSACTION_HASHES && announces(c, m.payload, s) &&
-            !ask(c, s))
-            return false;
-    }
-    return false;
+    return samples_arrive(c, s, 1, timeout_ms) == 1;
 }
