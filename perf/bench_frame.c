@@ -80,7 +80,7 @@ static void permute_for(size_t n, double *owed)
     static _Alignas(64) uint64_t a[MR_KECCAK_WORDS * 8], squeezed[4 * 8];
     const struct mr_keccak_variant *v = mr_keccak_variant();
     const double absorbs = (32.0 + MR_FRAME_PADDED(frame.size)) / MR_KECCAK_RATE;
-    const uint8_t *src[8];
+    const uint8_t *src[8] = {payload};
 
     for (size_t group = 0; group < n; group += v->lanes) {
         size_t lanes = MR_MIN(n - group, (size_t)v->lanes), blocks;
@@ -209,8 +209,8 @@ int main(int argc, char **argv)
         uint32_t size;
         size_t window;
     } rows[] = {{64, 64}, {208, 64}, {1024, 64}, {16384, 8}, {131072, 8}};
-    int rounds = argc > 1 ? atoi(argv[1]) : 20;
-    size_t spans_count = argc > 2 ? (size_t)atoi(argv[2]) : 1;
+    int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 20;
+    size_t spans_count = argc > 2 ? strtoul(argv[2], NULL, 10) : 1;
 
     if (rounds < 1 || spans_count < 1 || spans_count > SPANS_MAX) {
         fprintf(stderr, "usage: bench_frame [ROUNDS [SPANS]] (1 to %d spans)\n", SPANS_MAX);
