@@ -146,6 +146,7 @@ int main(int argc, char **argv)
     b->ring = mr_ring_open(&options, sentence, sizeof sentence);
     if (!b->ring) {
         fprintf(stderr, "bench_ring: %s\n", sentence);
+        free(b);
         return 1;
     }
     if (mr_ring_enable(b->ring))

@@ -14,7 +14,7 @@ for archive in "$@"; do
         {
             name = $1; section = $7; gsub(/ /, "", name); gsub(/ /, "", section)
             plain = name; sub(/\.[0-9]+$/, "", plain); sub(/@.*/, "", plain)
-            if (section ~ /^\.(data|bss|tdata|tbss)/ && section !~ /^\.data\.rel\.ro/ && plain != "mr_log_site_here") {
+            if (section ~ /^\.(data|bss|tdata|tbss)/ && section !~ /^\.data\.rel\.ro/ && plain !~ /(^|\.)mr_log_site_here$/) {
                 printf "%s: %s is writable state (%s)\n", object, name, section; bad = 1
             }
             if (section == "*UND*" && plain ~ forbidden) {
