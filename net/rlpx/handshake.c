@@ -375,7 +375,8 @@ static enum mr_err take(struct mr_rlpx_handshake *hs, bool *whole, const uint8_t
 
     MR_ASSERT(n > 0);
     MR_ASSERT(n <= mr_rlpx_handshake_need(hs));
-    memcpy(hs->in + hs->in_n, p, n);
+    if (p != hs->in + hs->in_n) /* else received in place */
+        memcpy(hs->in + hs->in_n, p, n);
     hs->in_n = (uint16_t)(hs->in_n + n);
     *whole = hs->in_n == hs->in_need;
     /* Every envelope begins with 0x04. A plain auth or ack of old times, which has none, would

@@ -118,12 +118,12 @@ MR_MUST_USE enum mr_err mr_rlpx_handshake_start(struct mr_rlpx_handshake *hs,
  * First the 2 bytes of the size, then exactly the packet. */
 size_t mr_rlpx_handshake_need(const struct mr_rlpx_handshake *hs);
 
-/* Takes n received bytes, 1 <= n <= need (asserted), and does what becomes possible with the last
- * of them: the recipient appends ack to out and is DONE, the initiator is DONE.
- * Returns MR_OK, MR_FULL (recipient only: out lacks MR_RLPX_HANDSHAKE_OUT_MAX bytes; nothing has
- * happened), or the error of hs->fault; hs is then FAILED and nothing is to be sent.
- * A recipient that is addressed by its own id ends DONE with remote_is_self set, so that it can
- * tell the caller (itself) by Disconnect 0x0a. */
+/* Takes n received bytes, 1 <= n <= need (asserted), at hs->in + hs->in_n (received in place) or
+ * anywhere outside hs, and does what becomes possible with the last of them: the recipient appends
+ * ack to out and is DONE, the initiator is DONE. Returns MR_OK, MR_FULL (recipient only: out lacks
+ * MR_RLPX_HANDSHAKE_OUT_MAX bytes; nothing has happened), or the error of hs->fault; hs is then
+ * FAILED and nothing is to be sent. A recipient that is addressed by its own id ends DONE with
+ * remote_is_self set, so that it can tell the caller (itself) by Disconnect 0x0a. */
 MR_MUST_USE enum mr_err mr_rlpx_handshake_feed(struct mr_rlpx_handshake *hs, const uint8_t *p,
                                                size_t n, struct mr_writer *out);
 
