@@ -1,6 +1,6 @@
 /* dial.h: which of the listed nodes (--static, --trusted) to dial, and when.
- * Never one node sooner than redial_ns after the last time; none that has a session or a handshake
- * under way (those are held); at most MR_DIAL_CONCURRENT at once and MR_DIAL_PER_SECOND a second;
+ * Never one node sooner than redial_ns after the last time; none that has a session or is being
+ * dialled (those are held); at most MR_DIAL_CONCURRENT at once and MR_DIAL_PER_SECOND a second;
  * after a failure the pause grows, by why it failed, and all pauses carry jitter, so that a network
  * that heals is not hit by everybody at the same moment (attack C-07).
  * Pure: times are arguments, randomness comes from its seed. Thread: the dispatcher's.
@@ -40,7 +40,9 @@ struct mr_dial_entry {
 };
 
 struct mr_dial {
+    struct mr_node_id self;
     uint64_t redial_ns;
+    uint64_t due_ns; /* before it there is nobody to dial; 0: to be looked for */
     uint32_t count, capacity, cursor;
     uint32_t dialling; /* dials under way */
     struct mr_dial_entry *entries;
@@ -49,9 +51,9 @@ struct mr_dial {
     struct mr_random random;
 };
 
-/* MR_OK or MR_SYSTEM (no memory). */
-enum mr_err mr_dial_init(struct mr_dial *d, uint64_t redial_ns, const uint64_t key[2],
-                         uint64_t seed, uint64_t now_ns);
+/* self is never dialled, whoever lists it. MR_OK or MR_SYSTEM (no memory). */
+enum mr_err mr_dial_init(struct mr_dial *d, const struct mr_node_id *self, uint64_t redial_ns,
+                         const uint64_t key[2], uint64_t seed, uint64_t now_ns);
 void mr_dial_fini(struct mr_dial *d);
 
 /* Replaces the list. Nodes that stay keep their past; all holds are dropped: the caller holds again
@@ -67,13 +69,15 @@ const struct mr_listed_node *mr_dial_find(struct mr_dial *d, const struct mr_nod
 bool mr_dial_next(struct mr_dial *d, struct mr_listed_node *out, uint64_t now_ns);
 /* A dial given by mr_dial_next is over: it became a session (its hold stays) or not. */
 void mr_dial_finished(struct mr_dial *d);
-/* A connection with this node exists: it is not dialled. Unknown nodes are ignored. */
+/* A session with this node exists: it is not dialled. (A handshake that it begins holds nothing:
+ * until it is a session anybody could claim to be that node, and keep us from dialling it.) Unknown
+ * nodes are ignored. */
 void mr_dial_hold(struct mr_dial *d, const struct mr_node_id *id);
 /* One of them ended, for this reason; session_ns: how long it was a session, 0 if never. */
 void mr_dial_release(struct mr_dial *d, const struct mr_node_id *id, enum mr_dial_outcome outcome,
                      uint64_t session_ns, uint64_t now_ns);
 /* When to ask mr_dial_next again, at the latest; UINT64_MAX: when something changes. */
-uint64_t mr_dial_next_ns(const struct mr_dial *d, uint64_t now_ns);
+uint64_t mr_dial_next_ns(const struct mr_dial *d);
 
 /* What a received Disconnect (enum mr_reason) means for the next dial. */
 enum mr_dial_outcome mr_dial_outcome_of(unsigned reason);
