@@ -51,10 +51,11 @@ struct mr_pending {
     bool has_session;        /* session is valid: keys are agreed */
     bool hello_out;          /* our Hello is sealed */
     bool snappy;             /* both Hellos are known, so what follows is compressed */
-    bool held;               /* mr_dial_hold was called for id */
     bool has_id;
-    bool refusing;     /* answered only to say why not */
-    bool disconnected; /* Disconnect is sealed */
+    bool disconnected;                           /* Disconnect is sealed */
+    bool deaf;                                   /* nothing more can be received */
+    bool counted_at_its_address, waited, queued; /* the dispatcher's notes */
+    uint16_t asked;                              /* bytes that the receive in flight is to bring */
     uint16_t tx_n;
     uint16_t frame_n; /* HELLO: bytes of padded body and MAC */
     int fd;
