@@ -127,7 +127,8 @@ void mr_load_answered(struct mr_load *l, struct mr_load_peer *p, const struct mr
             l->counts.unasked_bodies++;
             at = 0;
         } else {
-            behind = MR_MAX(behind, ++at);
+            at++;
+            behind = MR_MAX(behind, at);
         }
         mr_load_track_body(&l->track, p->index, tx, true, l->now.mono_ns);
     }

@@ -139,11 +139,11 @@ enum mr_strict_rule mr_strict_time(struct mr_strict *s, struct mr_strict_peer *p
 {
     enum mr_strict_rule r = MR_STRICT_NONE;
 
-    if (now_ms - p->heard_ms > MR_STRICT_SILENT_MS)
+    if (now_ms > p->heard_ms + MR_STRICT_SILENT_MS)
         r = MR_STRICT_SILENT;
-    else if (!p->has_status && now_ms - p->begun_ms > MR_STRICT_STATUS_MS)
+    else if (!p->has_status && now_ms > p->begun_ms + MR_STRICT_STATUS_MS)
         r = MR_STRICT_STATUS_LATE;
-    else if (write_since_ms > 0 && now_ms - write_since_ms > MR_STRICT_STALLED_MS)
+    else if (write_since_ms > 0 && now_ms > write_since_ms + MR_STRICT_STALLED_MS)
         r = MR_STRICT_STALLED;
     mr_strict_fault(s, p, r);
     return r;
