@@ -506,8 +506,7 @@ enum mr_err mr_dispatch_loop_run(struct mr_dispatch_loop *l)
     e = loop_until_stopped(l);
     if (e)
         MR_LOG_WARN("the dispatcher ends early", mr_log_err("why", e));
-    mr_ring_close(l->ring); /* by its owner */
-    l->ring = NULL;
+    mr_ring_retire(l->ring); /* closed in free: shards may still try to wake it */
     return e;
 }
 
