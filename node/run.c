@@ -28,6 +28,7 @@
 struct relay {
     struct mr_run_options o;
     char datadir[MR_PATH_MAX], client[160];
+    const char *keccak; /* which variant: chosen before threads exist */
     struct mr_secp *secp;
     struct mr_secp_keypair self;
     struct mr_runtime *runtime;
@@ -118,6 +119,7 @@ static bool prepare(struct relay *r, char *error, size_t error_cap)
                                      .blobs = true};
     size_t n;
 
+    r->keccak = mr_keccak_select();
     if (!r->o.shards_given)
         r->o.relay.shards = mr_runtime_default_shards();
     snprintf(r->client, sizeof r->client, "millrace/v%s%s%s/linux-x86_64/c17", MR_VERSION,
@@ -159,7 +161,7 @@ static void say_enode(const struct relay *r)
     if (e.tcp.ip == 0)
         e.tcp.ip = 0x7f000001; /* everywhere: here is one of the places */
     printf("millrace %s on %s, %u shards, keccak %s\n%s\n", MR_VERSION, r->o.network->name,
-           mr_runtime_shards(r->runtime), mr_keccak_select(), mr_enode_text(text, &e));
+           mr_runtime_shards(r->runtime), r->keccak, mr_enode_text(text, &e));
     fflush(stdout);
 }
 
