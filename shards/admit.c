@@ -27,6 +27,7 @@ struct item {
     uint32_t ticket;
     uint8_t stage;
     bool doubtful;
+    bool settled; /* its transaction came in another way: to be dropped in its turn */
 };
 
 /* A peer's account here. */
@@ -345,7 +346,7 @@ enum mr_admit_result mr_admit_offer(struct mr_admit *a, uint32_t slot, uint32_t 
     a->used++;
     it->slot = slot, it->generation = generation;
     it->stage = QUEUED;
-    it->doubtful = false;
+    it->doubtful = it->settled = false;
     meta_fill(meta_of(it), a, tx, hash, item, now_ns);
     memcpy(it->buf->data + sizeof(struct mr_txmeta), item.p, item.n);
     memcpy(known_of(a, i), sources, a->words * sizeof *sources);
@@ -520,12 +521,39 @@ static uint32_t next_item(struct mr_admit *a)
     return i;
 }
 
+bool mr_admit_settle(struct mr_admit *a, uint32_t index, const struct mr_hash *hash,
+                     uint64_t *sources)
+{
+    struct item *it = &a->items[index];
+
+    if (index >= a->o->verify_entries || it->stage == FREE || it->settled ||
+        !mr_hash_equal(&meta_of(it)->hash, hash))
+        return false;
+    mr_bitmap_or(sources, sources, known_of(a, index), a->slots);
+    if (it->stage == PROVING)
+        item_end(a, index); /* the service's verdict will find another ticket */
+    else
+        it->settled = true; /* it stands in its peer's order */
+    return true;
+}
+
+/* Whether the next item in turn was settled meanwhile; it is dropped then. */
+static bool settled_drop(struct mr_admit *a)
+{
+    if (a->turn_head == NONE || !a->items[a->accounts[a->turn_head].head].settled)
+        return false;
+    item_end(a, next_item(a));
+    return true;
+}
+
 uint32_t mr_admit_verify(struct mr_admit *a, uint64_t now_ns)
 {
     uint32_t done = 0;
 
     a->blocked = false;
     while (done < a->o->recoveries_per_turn && a->queued > 0) {
+        if (settled_drop(a))
+            continue;
         if (!a->hooks.room(a->hooks.ctx, 1)) {
             a->blocked = true;
             break;

@@ -77,6 +77,10 @@ enum mr_admit_result mr_admit_offer(struct mr_admit *a, uint32_t slot, uint32_t 
                                     const uint64_t *sources, uint64_t now_ns);
 /* A duplicate of what is being verified: adds slot to its sources. */
 void mr_admit_source(struct mr_admit *a, uint32_t index, uint32_t slot);
+/* What is being verified under this index came from another shard, judged: it is not judged here
+ * again. sources gets its sources' bits. False: another hash, or nothing, is there. */
+bool mr_admit_settle(struct mr_admit *a, uint32_t index, const struct mr_hash *hash,
+                     uint64_t *sources);
 /* When slot's buckets allow it to be read again: 0 = now. Charges are made by offer (one tx) and
  * by mr_admit_charge (bytes received). */
 void mr_admit_charge(struct mr_admit *a, uint32_t slot, uint64_t bytes, uint64_t now_ns);

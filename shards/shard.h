@@ -45,8 +45,6 @@ struct mr_shard_setup {
 
 struct mr_shard; /* shards/shard_state.h, for the files named above only */
 
-/* Peer slots of a shard: sessions that may exist, and those on their way out. */
-uint32_t mr_shard_slots(const struct mr_relay_options *o);
 /* NULL without memory, with one sentence in why. */
 struct mr_shard *mr_shard_new(const struct mr_shard_setup *setup, char *why, size_t why_cap);
 /* Before free, when there are several shards and their threads have ended: puts every buffer that s

@@ -349,7 +349,9 @@ void mr_transactions_from_shard(struct mr_shard *s, struct mr_buf *buf)
     }
     MR_COUNT(s->metrics.tx_from_shards, 1);
     mr_bitmap_zero(s->sources, s->slots);
-    if (seen && seen->state == MR_SEEN_ANNOUNCED)
+    if (seen && seen->state == MR_SEEN_VERIFYING)
+        mr_admit_settle(s->admit, seen->index, &m->hash, s->sources);
+    else if (seen && seen->state == MR_SEEN_ANNOUNCED)
         mr_fetch_settle(s->fetch, &m->hash, s->sources, mr_shard_ms(s));
     mr_transactions_append(s, buf, s->sources);
 }
