@@ -20,6 +20,8 @@ bool mr_stats_write(const char *path, const struct mr_stats_source *sources, siz
         if (!ok)
             break;
         mr_metrics_sum(sources[i].set, total, sources[i].instances, sources[i].count);
+        for (size_t k = 0; k < sources[i].set->count; k++) /* one name, one metric */
+            MR_VERIFY_THAT(!mr_json_get(root, sources[i].set->metrics[k].name));
         mr_metrics_json(sources[i].set, root, total);
         free(total);
     }

@@ -114,7 +114,7 @@ static void say_why(struct mr_dispatcher *d, struct mr_pending *p)
         shut(d, p);
         return;
     }
-    MR_COUNT(d->metrics.disconnect_out, 1);
+    MR_COUNT(d->metrics.hello_disconnect_out, 1);
     mr_dispatcher_send(d, p);
 }
 
@@ -124,7 +124,7 @@ void mr_dispatcher_note_end(struct mr_dispatcher *d, struct mr_pending *p, enum 
     count_end(d, end);
     log_end(p, end);
     if (end == MR_END_DISCONNECTED)
-        MR_COUNT(d->metrics.disconnect_in, 1);
+        MR_COUNT(d->metrics.hello_disconnect_in, 1);
     mr_dispatcher_leave_queue(d, p);
     p->end = (uint8_t)end;
     if (p->stated_reason < 0)

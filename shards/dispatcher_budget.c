@@ -45,7 +45,7 @@ static void answered(struct mr_dispatcher *d, struct mr_pending *p, enum mr_end 
         mr_dispatcher_note_end(d, p, refuse);
         p->state = MR_PENDING_ENDING;
         mr_dispatcher_deadline(d, p, MR_LINGER_NS);
-        MR_COUNT(d->metrics.disconnect_out, 1);
+        MR_COUNT(d->metrics.hello_disconnect_out, 1);
         mr_dispatcher_send(d, p);
         return;
     }

@@ -52,7 +52,7 @@ int mr_end_reason(enum mr_end e); /* enum mr_reason, or MR_END_SILENTLY */
 
 /* X(name, help). The end_ counters stand in the order of enum mr_end. */
 #define MR_DISPATCHER_METRICS(X)                                                                   \
-    X(turns, "turns of the dispatcher")                                                            \
+    X(dispatcher_turns, "turns of the dispatcher")                                                 \
     X(accepted, "inbound connections taken")                                                       \
     X(refused_full, "inbound connections closed at once: full")                                    \
     X(refused_address_pending, "inbound connections closed at once: too many of their address")    \
@@ -73,9 +73,9 @@ int mr_end_reason(enum mr_end e); /* enum mr_reason, or MR_END_SILENTLY */
     X(sessions_second, "of these, second ones of their identity")                                  \
     X(sessions_agreed, "sessions whose Status agreed")                                             \
     X(sessions_ended, "sessions that shards ended")                                                \
-    X(disconnect_out, "Disconnect messages sent")                                                  \
-    X(disconnect_in, "Disconnect messages received in place of Hello")                             \
-    X(mail_wakes, "wake-ups sent to shards")                                                       \
+    X(hello_disconnect_out, "Disconnect messages sent before there was a session")                 \
+    X(hello_disconnect_in, "Disconnect messages received in place of Hello")                       \
+    X(dispatcher_wakes, "wake-ups sent to shards")                                                 \
     MR_END_MAP(MR_END_METRIC, X)                                                                   \
     X(pending, "connections that are not sessions yet", GAUGE)                                     \
     X(pending_inbound, "of these, inbound ones", GAUGE)                                            \

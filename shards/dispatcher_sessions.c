@@ -46,7 +46,7 @@ void mr_session_send(struct mr_dispatcher *d, unsigned shard, const struct mr_ma
     if (!mr_mail_send(d->setup.mesh, self, shard, MR_MAIL_SURE, mail, &wake))
         MR_ASSERT(!"a SURE queue cannot fill");
     if (wake) {
-        MR_COUNT(d->metrics.mail_wakes, 1);
+        MR_COUNT(d->metrics.dispatcher_wakes, 1);
         d->setup.port.wake(d->setup.port.ctx, shard);
     }
 }

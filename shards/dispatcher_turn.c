@@ -245,7 +245,7 @@ static void publish_gauges(struct mr_dispatcher *d)
 {
     struct mr_dispatcher_metrics *m = &d->metrics;
 
-    MR_COUNT(m->turns, 1);
+    MR_COUNT(m->dispatcher_turns, 1);
     MR_GAUGE_SET(m->address_evicted, d->addresses.evicted);
     MR_GAUGE_SET(m->pending, d->handshakes.count);
     MR_GAUGE_SET(m->pending_inbound, d->inbound_pending);

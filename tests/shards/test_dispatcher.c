@@ -396,7 +396,7 @@ static void disconnect_instead_of_hello_ends_it_silently(void **state)
     (void)state;
     assert_int_equal(reason_for_frame(mr_span("\x01\xc1\x04", 3)), -1);
     assert_int_equal(dsp_metric(&f.w, "end_disconnected"), 1);
-    assert_int_equal(dsp_metric(&f.w, "disconnect_in"), 1);
+    assert_int_equal(dsp_metric(&f.w, "hello_disconnect_in"), 1);
     assert_all_gone();
 }
 
@@ -414,7 +414,7 @@ static void wrong_mac_is_told_nothing(void **state)
     f.at.l->in[20] ^= 1;
     assert_int_equal(dsp_peer_reason(&f.peer, &f.wire), -1);
     assert_int_equal(dsp_metric(&f.w, "end_mac"), 1);
-    assert_int_equal(dsp_metric(&f.w, "disconnect_out"), 0);
+    assert_int_equal(dsp_metric(&f.w, "hello_disconnect_out"), 0);
     assert_all_gone();
 }
 
