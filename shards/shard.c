@@ -370,8 +370,13 @@ uint64_t mr_shard_turn(struct mr_shard *s, struct mr_time now, const struct mr_s
     while (mr_mail_take(s->setup.mesh, s->setup.self, &mail))
         take_mail(s, &mail);
     for (size_t i = 0; i < n; i++)
-        take_event(s, &events[i]);
+        if (events[i].kind != MR_EVENT_ENDED)
+            take_event(s, &events[i]);
     mr_receive_rounds(s);
+    /* An end comes behind what was said before it: often a Disconnect with its reason. */
+    for (size_t i = 0; i < n; i++)
+        if (events[i].kind == MR_EVENT_ENDED)
+            take_event(s, &events[i]);
     mr_wheel_advance(&s->wheel, mr_shard_ms(s), mr_peer_timer, s);
     mr_fetch_advance(s->fetch, mr_shard_ms(s));
     mr_transactions_resume(s);

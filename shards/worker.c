@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/log.h"
@@ -285,8 +284,7 @@ static void port_close(void *ctx, uint32_t slot, uint32_t generation)
 
     if (c->sending)
         c->broken = true; /* the rest of the stream makes no sense to anybody */
-    if (c->sent && !c->broken && !c->ended && w->options.linger_ns > 0 &&
-        mr_ring_shutdown(w->ring, c->fd, SHUT_WR) == MR_OK)
+    if (c->sent && !c->broken && !c->ended && w->options.linger_ns > 0 && mr_socket_finish(c->fd))
         linger_begin(w, slot, c);
     else
         drain(w, slot, c);

@@ -13,6 +13,19 @@
 #define RESERVE_ATTEMPTS    4
 #define CLOSE_CANCEL_WAIT_S 1
 
+/* liburing maps and unmaps by system calls of its own, which ThreadSanitizer does not see: a ring
+ * at the address of one that another thread has closed would look like a race. */
+#ifdef MR_TSAN
+void __tsan_acquire(void *p);
+void __tsan_release(void *p);
+static char address_space;
+#define ADDRESSES_TAKEN()    __tsan_acquire(&address_space)
+#define ADDRESSES_RETURNED() __tsan_release(&address_space)
+#else
+#define ADDRESSES_TAKEN()    ((void)0)
+#define ADDRESSES_RETURNED() ((void)0)
+#endif
+
 static bool is_power_of_two(unsigned v)
 {
     return v > 0 && (v & (v - 1)) == 0;
@@ -101,6 +114,7 @@ struct mr_ring *mr_ring_open(const struct mr_ring_options *options, char *senten
     what = "set-up";
     if ((rc = mr_ring_setup(ring)))
         goto fail;
+    ADDRESSES_TAKEN();
     what = "operations known", rc = mr_ring_kernel_suffices(ring) ? 0 : -EOPNOTSUPP;
     if (!rc)
         what = "restrictions", rc = mr_ring_restrict(ring);
@@ -110,6 +124,7 @@ struct mr_ring *mr_ring_open(const struct mr_ring_options *options, char *senten
         what = "table of files", rc = io_uring_register_files_sparse(&ring->uring, options->files);
     if (!rc)
         return ring;
+    ADDRESSES_RETURNED();
     io_uring_queue_exit(&ring->uring);
 fail:
     mr_ring_explain(sentence, cap, what, -rc);
@@ -173,6 +188,7 @@ void mr_ring_close(struct mr_ring *ring)
         return;
     if (ring->enabled)
         mr_ring_retire(ring);
+    ADDRESSES_RETURNED();
     io_uring_queue_exit(&ring->uring);
     release(ring);
 }

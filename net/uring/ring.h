@@ -7,7 +7,7 @@
  *   operation --> submission queue --> mr_ring_submit or mr_ring_wait --> kernel
  *   caller    <-- mr_ring_completions <-- completion queue            <--
  *
- * Closing a connection: mr_ring_shutdown, wait until every armed operation has completed (a
+ * Closing a connection: mr_ring_cancel, wait until every armed operation has completed (a
  * multishot one when `more` is false), then mr_ring_close_file, then reuse the slot with the next
  * generation. */
 #pragma once
@@ -171,7 +171,9 @@ MR_MUST_USE enum mr_err mr_ring_send(struct mr_ring *ring, int fd, const void *p
 MR_MUST_USE enum mr_err mr_ring_cancel(struct mr_ring *ring, uint64_t target);
 /* how: SHUT_RD, SHUT_WR, SHUT_RDWR; what is armed on fd then completes. Silent, also when fd was
  * not connected (the kernel takes that for success). A thread of the kernel does it, a little
- * later. What the socket has taken still goes out; a send that waits for room ends short. */
+ * later, and only then looks fd up, telling nobody: if fd can be closed meanwhile, its next user
+ * is shut down instead; then mr_socket_finish. What the socket has taken still goes out; a send
+ * that waits for room ends short. */
 MR_MUST_USE enum mr_err mr_ring_shutdown(struct mr_ring *ring, int fd, int how);
 /* Plain descriptors only. Silent on success; a failure comes with data. */
 MR_MUST_USE enum mr_err mr_ring_close_file(struct mr_ring *ring, int fd, uint64_t data);

@@ -121,6 +121,11 @@ bool mr_socket_local(struct mr_endpoint *out, int fd)
     return getsockname(fd, (struct sockaddr *)&a, &n) == 0 && to_endpoint(out, &a, n);
 }
 
+bool mr_socket_finish(int fd)
+{
+    return shutdown(fd, SHUT_WR) == 0;
+}
+
 void mr_socket_abort_on_close(int fd)
 {
     const struct linger now = {.l_onoff = 1, .l_linger = 0};

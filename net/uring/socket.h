@@ -35,6 +35,9 @@ bool mr_socket_tune(int fd, const struct mr_socket_options *options);
 MR_MUST_USE bool mr_socket_peer(struct mr_endpoint *out, int fd);
 MR_MUST_USE bool mr_socket_local(struct mr_endpoint *out, int fd);
 
+/* Says that we send no more (FIN behind what the socket has taken); receiving goes on. At once, in
+ * this thread: see mr_ring_shutdown. False: not connected any more. */
+bool mr_socket_finish(int fd);
 /* Makes the next close of fd send RST and drop what is unsent: for peers that earned no more, so
  * that they leave no TIME_WAIT behind. */
 void mr_socket_abort_on_close(int fd);

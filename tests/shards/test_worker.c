@@ -202,6 +202,34 @@ static void stop_says_goodbye_to_all(void **state)
     relay_stop(&r);
 }
 
+/* Who says something and closes at once has said it: bytes and end arrive in one turn. */
+static void what_came_before_the_end_counts(void **state)
+{
+    enum { N = 40 };
+    struct sample *s = calloc(N, sizeof *s);
+    struct mr_client a, b;
+    struct relay r;
+
+    (void)state;
+    relay_init(&r, 1);
+    relay_start(&r);
+    relay_peer(&r, &b, 0, 1000);
+    for (uint32_t i = 0; i < N; i++) {
+        relay_peer(&r, &a, 0, i + 1);
+        sample_make(&s[i], &r, i + 1, 0);
+        assert_true(mr_client_send_transactions(&a, &(struct mr_span){s[i].raw, s[i].n}, 1));
+        assert_true(mr_client_send_base(&a, MR_BASE_DISCONNECT, mr_span("\xc1\x04", 2)));
+        shutdown(a.fd, SHUT_WR);
+        relay_wait(&r, &r.closed, i + 1);
+        assert_int_equal(r.last_reason, MR_CLOSED_REMOTE_DISCONNECT);
+        mr_client_close(&a);
+    }
+    assert_int_equal(samples_arrive(&b, s, N, 10000), N);
+    mr_client_close(&b);
+    free(s);
+    relay_stop(&r);
+}
+
 /* ---- pausing ---- */
 
 /* A peer over its rate of bytes is read again when it has paid, and loses nothing. */
@@ -435,6 +463,7 @@ int main(void)
         cmocka_unit_test(who_does_not_close_is_closed),
         cmocka_unit_test(a_wrong_mac_ends_without_a_word),
         cmocka_unit_test(stop_says_goodbye_to_all),
+        cmocka_unit_test(what_came_before_the_end_counts),
         cmocka_unit_test(a_paused_peer_loses_nothing),
         cmocka_unit_test(a_burst_of_requests_is_answered_in_order),
         cmocka_unit_test(too_few_buffers_lose_no_byte),

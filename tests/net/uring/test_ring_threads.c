@@ -167,6 +167,44 @@ static void counters_may_be_read_from_another_thread(void **state)
     mr_ring_close(sh.sleeper);
 }
 
+/* Arms a receive, so that there is something to cancel, and leaves. */
+static void *enable_and_retire(void *arg)
+{
+    struct shared *sh = arg;
+    int fd[2];
+
+    loopback_pair(fd);
+    assert_int_equal(mr_ring_enable(sh->sleeper), MR_OK);
+    assert_int_equal(mr_ring_recv_some(sh->sleeper, fd[0], &fd, 1, mr_op_pack(WOKEN, 1, 1)), MR_OK);
+    mr_ring_retire(sh->sleeper);
+    close(fd[0]);
+    close(fd[1]);
+    return NULL;
+}
+
+static void a_retired_ring_may_be_woken_in_vain_and_closed_by_anybody(void **state)
+{
+    struct shared sh = {0};
+    struct mr_ring *ours = ring_of(&options);
+    struct mr_ring_stats s;
+    char sentence[256] = "";
+    pthread_t thread;
+
+    (void)state;
+    sh.sleeper = mr_ring_open(&options, sentence, sizeof sentence);
+    assert_non_null(sh.sleeper);
+    assert_int_equal(pthread_create(&thread, NULL, enable_and_retire, &sh), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(
+        mr_ring_wake(ours, mr_ring_fd(sh.sleeper), mr_op_pack(WOKEN, 0, 0), 0, MR_OP_NOBODY),
+        MR_OK);
+    mr_ring_submit(ours);
+    mr_ring_stats(&s, sh.sleeper);
+    assert_int_equal(s.completions, 0);
+    mr_ring_close(sh.sleeper);
+    mr_ring_close(ours);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +212,7 @@ int main(void)
         cmocka_unit_test(signals_of_a_thread_without_a_ring_wake_and_add_up),
         cmocka_unit_test(a_ring_made_elsewhere_belongs_to_the_thread_that_enables_it),
         cmocka_unit_test(counters_may_be_read_from_another_thread),
+        cmocka_unit_test(a_retired_ring_may_be_woken_in_vain_and_closed_by_anybody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

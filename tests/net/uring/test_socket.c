@@ -138,6 +138,28 @@ static void aborting_resets_the_other_end(void **state)
     close(fd[1]);
 }
 
+static void finishing_ends_one_direction_at_once(void **state)
+{
+    char c = 'x';
+    int fd[2];
+
+    (void)state;
+    loopback_pair(fd);
+    assert_int_equal(send(fd[0], "ab", 2, 0), 2);
+    assert_true(mr_socket_finish(fd[0]));
+    assert_int_equal(recv(fd[1], &c, 1, 0), 1);
+    assert_int_equal(recv(fd[1], &c, 1, 0), 1);
+    assert_int_equal(recv(fd[1], &c, 1, 0), 0);
+    assert_int_equal(send(fd[1], &c, 1, 0), 1);
+    assert_int_equal(recv(fd[0], &c, 1, 0), 1);
+    assert_int_equal(c, 'b');
+    close(fd[0]);
+    close(fd[1]);
+    fd[0] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_false(mr_socket_finish(fd[0]));
+    close(fd[0]);
+}
+
 static int raise_from_below(void)
 {
     struct rlimit r;
@@ -169,6 +191,7 @@ int main(void)
         cmocka_unit_test(addresses_of_what_is_not_connected_are_refused),
         cmocka_unit_test(tuning_sets_what_the_options_say),
         cmocka_unit_test(aborting_resets_the_other_end),
+        cmocka_unit_test(finishing_ends_one_direction_at_once),
         cmocka_unit_test(the_limit_of_descriptors_rises_to_the_hard_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
