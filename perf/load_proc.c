@@ -21,12 +21,11 @@ static bool rss_read(uint64_t *bytes, int64_t pid)
     return found;
 }
 
-/* The first field of schedstat: nanoseconds on a CPU. */
-static bool cpu_read(double *seconds, int64_t pid)
+/* The first two fields of schedstat: nanoseconds on a CPU, and in a queue for one. */
+static bool cpu_read(struct mr_load_proc *p, int64_t pid)
 {
     char path[384];
-    unsigned long long ns;
-    double sum = 0;
+    unsigned long long ran, waited;
     struct dirent *entry;
     bool any = false;
     DIR *tasks;
@@ -42,12 +41,14 @@ static bool cpu_read(double *seconds, int64_t pid)
         snprintf(path, sizeof path, "/proc/%lld/task/%s/schedstat", (long long)pid, entry->d_name);
         if (!(f = fopen(path, "re")))
             continue;
-        if (fscanf(f, "%llu", &ns) == 1)
-            sum += (double)ns / 1e9, any = true;
+        if (fscanf(f, "%llu %llu", &ran, &waited) == 2) {
+            p->cpu_s += (double)ran / 1e9;
+            p->wait_s += (double)waited / 1e9;
+            any = true;
+        }
         fclose(f);
     }
     closedir(tasks);
-    *seconds = sum;
     return any;
 }
 
@@ -55,6 +56,6 @@ struct mr_load_proc mr_load_proc_read(int64_t pid)
 {
     struct mr_load_proc p = {0};
 
-    p.known = pid > 0 && rss_read(&p.rss_bytes, pid) && cpu_read(&p.cpu_s, pid);
+    p.known = pid > 0 && rss_read(&p.rss_bytes, pid) && cpu_read(&p, pid);
     return p;
 }

@@ -4,7 +4,8 @@
 
 struct mr_load_proc {
     bool known;
-    double cpu_s; /* of all its threads that live */
+    double cpu_s;  /* of all its threads that live */
+    double wait_s; /* they could run, but others had the CPU */
     uint64_t rss_bytes;
 };
 /* known is false if there is no such process, or it may not be looked at. */

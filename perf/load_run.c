@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "perf/load_wire.h"
 
@@ -113,6 +114,7 @@ static void begin_load(struct mr_load *l)
     l->load_begun = true;
     l->peers_connected = l->active;
     l->load_first = mr_load_proc_read(l->o->relay_pid);
+    l->own_first = mr_load_proc_read(getpid());
     l->load_begin_ns = l->now.mono_ns;
     mr_load_track_schedule(&l->track, l->now.mono_ns + SETTLE_NS / 10, l->o->rate);
     l->last_due_ns = l->track.due_ns[l->track.txs - 1];
@@ -201,7 +203,9 @@ bool mr_load_run(struct mr_load *l, const volatile bool *stop, char *sentence, s
     if (l->load_end_ns == 0 || l->load_end_ns > l->now.mono_ns)
         l->load_end_ns = l->now.mono_ns;
     l->after = mr_load_proc_read(l->o->relay_pid);
+    l->own_after = mr_load_proc_read(getpid());
     l->peers_at_end = l->active;
     l->finish_ns = l->now.mono_ns;
+    l->finished = true;
     return say_goodbye(l, &scanned_ns) == MR_OK;
 }

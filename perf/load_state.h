@@ -143,11 +143,13 @@ struct mr_load {
     struct mr_load_counts counts;
     uint32_t released; /* transactions whose time has come */
     bool load_begun;   /* connections that end are not replaced any more */
+    bool finished;     /* figures are taken: only goodbyes follow */
     bool interrupted;
     uint32_t peers_connected; /* when the load began, or connecting was given up */
     uint32_t peers_at_end;
     uint64_t connect_begin_ns, connect_end_ns, load_begin_ns, load_end_ns;
     uint64_t settle_end_ns, last_due_ns, finish_ns;
     struct mr_load_proc before, load_first, after; /* the relay's process */
-    uint64_t prepared_ns;                          /* what making transactions took */
+    struct mr_load_proc own_first, own_after;
+    uint64_t prepared_ns; /* what making transactions took */
 };

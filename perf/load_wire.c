@@ -82,10 +82,10 @@ static void closed(struct mr_load *l, struct mr_load_peer *p)
 {
     const uint64_t wait = RETRY_MIN_NS << MR_MIN(p->attempts, 8);
 
-    if (l->load_begun)
-        l->counts.ends_later[p->end]++;
-    else
+    if (!l->load_begun)
         l->counts.ends[p->end]++;
+    else if (!l->finished)
+        l->counts.ends_later[p->end]++;
     if (p->fd >= 0)
         close(p->fd);
     p->fd = -1;

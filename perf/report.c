@@ -129,6 +129,10 @@ static struct mr_json *details_json(const struct mr_load *l)
     mr_json_set_u64(j, "frames_in", l->counts.frames_in);
     mr_json_set_u64(j, "frames_out", l->counts.frames_out);
     mr_json_set_u64(j, "generator_late_max_us", t->late_sends_max_ns / 1000);
+    mr_json_set_double(j, "generator_cpu_s", l->own_after.cpu_s - l->own_first.cpu_s);
+    mr_json_set_double(j, "generator_cpu_wait_s", l->own_after.wait_s - l->own_first.wait_s);
+    if (l->after.known)
+        mr_json_set_double(j, "relay_cpu_wait_s", l->after.wait_s - l->load_first.wait_s);
     return j;
 }
 

@@ -135,8 +135,12 @@ void mr_report_text(FILE *f, const struct mr_load *l, const struct mr_json *repo
     fprintf(f, "traffic               %s received, %s sent; %.0f requests, %.0f over 5 s\n",
             amount(in, figure(report, "bytes_in")), amount(out, figure(report, "bytes_out")),
             figure(report, "details.requests"), figure(report, "details.requests_over_5s"));
-    fprintf(f, "generator             at most %s behind its schedule\n",
+    fprintf(f, "generator             %.2f s of CPU, at most %s behind its schedule\n",
+            figure(report, "details.generator_cpu_s"),
             duration(in, figure(report, "details.generator_late_max_us")));
+    fprintf(f, "waiting for a CPU     relay %.2f s, generator %.2f s (others were running)\n",
+            figure(report, "details.relay_cpu_wait_s"),
+            figure(report, "details.generator_cpu_wait_s"));
     if (figure(report, "details.known_before_sent") > 0)
         fprintf(f, "note                  the node knew some of these transactions before: "
                    "use another --seed, or start it anew\n");
