@@ -1,12 +1,8 @@
 #include "helper_dispatch.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
+static const uint64_t boot_key[2] = {11, 12};
 
 static void entropy(void *ctx, void *p, size_t n)
 {
@@ -19,9 +15,9 @@ static struct dsp_link *link_at(struct dsp_world *w, uint32_t slot, uint32_t gen
 {
     struct dsp_link *l = &w->links[slot];
 
-    assert_true(slot < mr_dispatcher_slots(&w->options));
-    assert_true(l->used);
-    assert_int_equal(l->generation, generation);
+    MR_ASSERT(slot < mr_dispatcher_slots(&w->options));
+    MR_ASSERT(l->used);
+    MR_ASSERT(l->generation == generation);
     return l;
 }
 
@@ -29,8 +25,8 @@ static void link_open(struct dsp_world *w, uint32_t slot, uint32_t generation, i
 {
     struct dsp_link *l = &w->links[slot];
 
-    assert_true(slot < mr_dispatcher_slots(&w->options));
-    assert_false(l->used);
+    MR_ASSERT(slot < mr_dispatcher_slots(&w->options));
+    MR_ASSERT(!(l->used));
     memset(l, 0, sizeof *l);
     l->used = true;
     l->slot = slot;
@@ -73,9 +69,9 @@ static void port_receive(void *ctx, uint32_t slot, uint32_t generation, uint8_t 
 {
     struct dsp_link *l = link_at(ctx, slot, generation);
 
-    assert_false(l->receiving);
-    assert_false(l->closing);
-    assert_true(n > 0);
+    MR_ASSERT(!(l->receiving));
+    MR_ASSERT(!(l->closing));
+    MR_ASSERT(n > 0);
     l->receiving = true;
     l->want = p;
     l->want_n = n;
@@ -85,9 +81,9 @@ static void port_send(void *ctx, uint32_t slot, uint32_t generation, const uint8
 {
     struct dsp_link *l = link_at(ctx, slot, generation);
 
-    assert_false(l->sending); /* one at a time */
-    assert_false(l->closing); /* none after close */
-    assert_true(n > 0);
+    MR_ASSERT(!(l->sending)); /* one at a time */
+    MR_ASSERT(!(l->closing)); /* none after close */
+    MR_ASSERT(n > 0);
     l->sending = true;
     l->send = p;
     l->send_n = n;
@@ -97,7 +93,7 @@ static void port_close(void *ctx, uint32_t slot, uint32_t generation)
 {
     struct dsp_link *l = link_at(ctx, slot, generation);
 
-    assert_false(l->closing); /* once */
+    MR_ASSERT(!(l->closing)); /* once */
     l->closing = true;
 }
 
@@ -106,9 +102,9 @@ static void port_release(void *ctx, uint32_t slot, uint32_t generation)
     struct dsp_world *w = ctx;
     struct dsp_link *l = link_at(w, slot, generation);
 
-    assert_false(l->receiving || l->sending || l->closing || l->dialling);
+    MR_ASSERT(!(l->receiving || l->sending || l->closing || l->dialling));
     /* the mail with the rest of it follows; entries of ended sessions are used again */
-    assert_true(w->live + w->released_n < DSP_SESSIONS);
+    MR_ASSERT(w->live + w->released_n < DSP_SESSIONS);
     w->released[w->released_n++] = *l;
     l->used = false;
 }
@@ -124,6 +120,16 @@ static void port_wake(void *ctx, unsigned thread)
 void dsp_open(struct dsp_world *w, const struct mr_relay_options *options)
 {
     uint8_t seed[32] = {7};
+    struct mr_secp *secp = mr_secp_create(seed);
+
+    MR_ASSERT(secp);
+    dsp_open_with(w, options, secp);
+    w->owns_secp = true;
+}
+
+void dsp_open_with(struct dsp_world *w, const struct mr_relay_options *options,
+                   struct mr_secp *secp)
+{
     char why[200] = "";
     struct mr_dispatcher_setup setup;
 
@@ -132,21 +138,20 @@ void dsp_open(struct dsp_world *w, const struct mr_relay_options *options)
     w->options.shards = 2;
     if (options)
         w->options = *options;
-    assert_true(mr_dispatcher_slots(&w->options) <= DSP_SLOTS);
+    MR_ASSERT(mr_dispatcher_slots(&w->options) <= DSP_SLOTS);
     mr_random_init(&w->random, 1);
     w->now = (struct mr_time){.mono_ns = 1000 * MR_SECOND, .wall_ns = 1000 * MR_SECOND};
     w->next_fd = 100;
-    w->secp = mr_secp_create(seed);
-    assert_non_null(w->secp);
+    w->secp = secp;
     mr_secp_keypair_make(w->secp, &w->self, entropy, &w->random);
     w->mesh = mr_mesh_new(w->options.shards, mr_dispatcher_sure_slots(&w->options), 8, 8);
-    assert_non_null(w->mesh);
+    MR_ASSERT(w->mesh);
     w->links = calloc(DSP_SLOTS, sizeof *w->links);
     w->sessions = calloc(DSP_SESSIONS, sizeof *w->sessions);
     w->released = calloc(DSP_SLOTS, sizeof *w->released);
-    assert_non_null(w->released);
-    assert_non_null(w->links);
-    assert_non_null(w->sessions);
+    MR_ASSERT(w->released);
+    MR_ASSERT(w->links);
+    MR_ASSERT(w->sessions);
     setup = (struct mr_dispatcher_setup){
         .options = &w->options,
         .secp = w->secp,
@@ -164,14 +169,14 @@ void dsp_open(struct dsp_world *w, const struct mr_relay_options *options)
                  .wake = port_wake},
         .client = "millrace/test",
         .listen_port = 30303,
-        .boot_key = {11, 12},
+        .boot_key = {boot_key[0], boot_key[1]},
         .entropy = entropy,
         .entropy_ctx = &w->random,
         .now = w->now,
     };
     w->d = mr_dispatcher_new(&setup, why, sizeof why);
     if (!w->d)
-        fail_msg("%s", why);
+        MR_ASSERT(!"mr_dispatcher_new");
     dsp_turn(w);
 }
 
@@ -179,7 +184,8 @@ void dsp_close(struct dsp_world *w)
 {
     mr_dispatcher_free(w->d);
     mr_mesh_free(w->mesh);
-    mr_secp_destroy(w->secp);
+    if (w->owns_secp)
+        mr_secp_destroy(w->secp);
     free(w->links);
     free(w->sessions);
     free(w->released);
@@ -188,7 +194,7 @@ void dsp_close(struct dsp_world *w)
 static void event_add(struct dsp_world *w, const struct dsp_link *l,
                       enum mr_dispatcher_event_kind kind, int32_t result)
 {
-    assert_true(w->events_n < DSP_EVENTS);
+    MR_ASSERT(w->events_n < DSP_EVENTS);
     w->events[w->events_n++] = (struct mr_dispatcher_event){
         .kind = kind, .slot = l->slot, .generation = l->generation, .result = result};
 }
@@ -203,15 +209,14 @@ static void adopt(struct dsp_world *w, unsigned shard, struct mr_handover *h)
     s = &w->sessions[w->newest];
     while (i < w->released_n && w->released[i].fd != h->fd)
         i++;
-    assert_true(i < w->released_n);
+    MR_ASSERT(i < w->released_n);
     s->rest = w->released[i];
     w->released[i] = w->released[--w->released_n];
     s->live = true;
     s->shard = shard;
     s->h = *h;
     w->live++;
-    assert_int_equal(mr_dispatcher_shard_of((uint64_t[2]){11, 12}, &h->id, w->options.shards),
-                     shard);
+    MR_ASSERT(mr_dispatcher_shard_of(boot_key, &h->id, w->options.shards) == shard);
     if (w->hold_handovers) {
         w->held[w->held_n] = &h->entry;
         w->held_home[w->held_n++] = h->home;
@@ -238,7 +243,7 @@ static void shards_turn(struct dsp_world *w)
             if (mail.kind == MR_MAIL_ADOPT) {
                 adopt(w, shard, mail.ptr);
             } else {
-                assert_int_equal(mail.kind, MR_MAIL_STOP);
+                MR_ASSERT(mail.kind == MR_MAIL_STOP);
                 w->stops++;
                 for (unsigned i = 0; i < DSP_SESSIONS; i++)
                     if (w->sessions[i].live && w->sessions[i].shard == shard)
@@ -258,7 +263,7 @@ static void check_maxpeers(struct dsp_world *w)
     for (unsigned i = 0; i < DSP_SESSIONS; i++)
         if (w->sessions[i].live && !w->sessions[i].h.trusted && !w->sessions[i].h.is_static)
             counted++;
-    assert_true(counted <= w->options.maxpeers);
+    MR_ASSERT(counted <= w->options.maxpeers);
     w->live_counted_max = MR_MAX(w->live_counted_max, counted);
 }
 
@@ -289,7 +294,7 @@ static void link_step(struct dsp_world *w, struct dsp_link *l)
         return;
     }
     if (l->sending && !l->stalled) {
-        assert_true(l->out_n + l->send_n <= sizeof l->out);
+        MR_ASSERT(l->out_n + l->send_n <= sizeof l->out);
         memcpy(l->out + l->out_n, l->send, l->send_n);
         l->out_n += l->send_n;
         l->sending = false;
@@ -318,7 +323,7 @@ void dsp_run(struct dsp_world *w)
             return;
         dsp_turn(w);
     }
-    fail_msg("the dispatcher spins");
+    MR_ASSERT(!"the dispatcher spins");
 }
 
 void dsp_advance(struct dsp_world *w, uint64_t ns)
@@ -339,14 +344,14 @@ struct dsp_link *dsp_connect(struct dsp_world *w, uint32_t ip)
     int fd = w->next_fd++;
 
     w->room -= w->room > 0; /* 0: it was accepted before we were told to pause */
-    assert_true(w->events_n < DSP_EVENTS);
+    MR_ASSERT(w->events_n < DSP_EVENTS);
     w->events[w->events_n++] = (struct mr_dispatcher_event){
         .kind = MR_DISPATCHER_ACCEPTED, .result = fd, .remote = {.ip = ip, .port = 4000}};
     dsp_turn(w);
     for (uint32_t slot = 0; slot < mr_dispatcher_slots(&w->options); slot++)
         if (w->links[slot].used && w->links[slot].fd == fd)
             return &w->links[slot];
-    assert_int_equal(w->last_refused, fd);
+    MR_ASSERT(w->last_refused == fd);
     return NULL;
 }
 
@@ -368,7 +373,7 @@ void dsp_dial_done(struct dsp_world *w, struct dsp_link *l, bool ok)
 
 void dsp_write(struct dsp_link *l, const void *p, size_t n)
 {
-    assert_true(l->in_n + n <= sizeof l->in);
+    MR_ASSERT(l->in_n + n <= sizeof l->in);
     memcpy(l->in + l->in_n, p, n);
     l->in_n += n;
 }
@@ -382,14 +387,14 @@ static void tell(struct dsp_world *w, struct dsp_session *s, enum mr_mail_kind k
 {
     bool wake;
 
-    assert_true(mr_mail_send(w->mesh, s->shard, mr_mesh_dispatcher(w->options.shards), MR_MAIL_SURE,
-                             &(struct mr_mail){.kind = (uint8_t)kind, .a = s->h.serial, .b = b},
-                             &wake));
+    MR_ASSERT(mr_mail_send(w->mesh, s->shard, mr_mesh_dispatcher(w->options.shards), MR_MAIL_SURE,
+                           &(struct mr_mail){.kind = (uint8_t)kind, .a = s->h.serial, .b = b},
+                           &wake));
 }
 
 void dsp_session_end(struct dsp_world *w, struct dsp_session *s, enum mr_closed_reason why)
 {
-    assert_true(s->live);
+    MR_ASSERT(s->live);
     s->live = false;
     w->live--;
     tell(w, s, MR_MAIL_CLOSED, why);
@@ -410,7 +415,7 @@ uint64_t dsp_metric(const struct dsp_world *w, const char *name)
     const struct mr_metric *m = mr_metric_find(&mr_dispatcher_metrics_set, name);
 
     if (!m)
-        fail_msg("no metric %s", name);
+        MR_ASSERT(!"no such metric");
     return mr_metric_read(m, mr_dispatcher_metrics(w->d));
 }
 
@@ -459,12 +464,12 @@ void dsp_peer_auth(struct dsp_peer *p, const struct dsp_wire *wire, const struct
 {
     uint8_t buf[MR_RLPX_HANDSHAKE_OUT_MAX];
     struct mr_writer out = mr_writer(buf, sizeof buf);
+    enum mr_err e;
 
     p->has_session = p->snappy = false;
-    assert_int_equal(
-        mr_rlpx_handshake_init_initiator(&p->hs, p->secp, &p->key, to, NULL, entropy, p->random),
-        MR_OK);
-    assert_int_equal(mr_rlpx_handshake_start(&p->hs, &out), MR_OK);
+    e = mr_rlpx_handshake_init_initiator(&p->hs, p->secp, &p->key, to, NULL, entropy, p->random);
+    MR_ASSERT(e == MR_OK);
+    MR_ASSERT(mr_rlpx_handshake_start(&p->hs, &out) == MR_OK);
     wire->write(wire->ctx, buf, out.n);
 }
 
@@ -523,7 +528,7 @@ static void seal(struct dsp_peer *p, const struct dsp_wire *wire, const struct m
     for (uint32_t i = 0; i < n; i++)
         frame.size += (uint32_t)spans[i].n;
     mr_rlpx_seal_one(&job, NULL);
-    assert_int_equal(job.frames_done, 1);
+    MR_ASSERT(job.frames_done == 1);
     wire->write(wire->ctx, out, job.out_len);
 }
 
@@ -554,7 +559,7 @@ void dsp_peer_hello(struct dsp_peer *p, const struct dsp_wire *wire, const struc
     uint8_t buf[4096];
     struct mr_writer w = mr_writer(buf, sizeof buf);
 
-    assert_int_equal(mr_hello_encode(&w, h), MR_OK);
+    MR_ASSERT(mr_hello_encode(&w, h) == MR_OK);
     dsp_peer_send(p, wire, MR_BASE_HELLO, mr_writer_span(&w));
 }
 
@@ -572,22 +577,22 @@ bool dsp_peer_read(struct dsp_peer *p, const struct dsp_wire *wire, uint64_t *id
     if (!wire->read(wire->ctx, frame, MR_FRAME_HEADER_LEN))
         return false;
     mr_rlpx_unseal_one(&job, NULL);
-    assert_int_equal(job.result, MR_UNSEAL_HEADER);
+    MR_ASSERT(job.result == MR_UNSEAL_HEADER);
     if (!wire->read(wire->ctx, frame, job.need))
         return false;
     job = (struct mr_unseal_job){
         .session = &p->session, .in = frame, .in_len = job.need, .size_max = MR_FRAME_SIZE_MAX};
     mr_rlpx_unseal_one(&job, NULL);
-    assert_int_equal(job.result, MR_UNSEAL_FRAME);
+    MR_ASSERT(job.result == MR_UNSEAL_FRAME);
     r = mr_reader(job.payload, job.size);
-    assert_int_equal(mr_rlp_u64(&r, id), MR_OK);
+    MR_ASSERT(mr_rlp_u64(&r, id) == MR_OK);
     m.raw = mr_span(r.p, mr_reader_left(&r));
     m.compressed = t.snappy;
     m.inflated_n = (uint32_t)m.raw.n;
     if (m.compressed)
-        assert_int_equal(mr_snappy_length(&m.inflated_n, m.raw, 2048), MR_OK);
+        MR_ASSERT(mr_snappy_length(&m.inflated_n, m.raw, 2048) == MR_OK);
     m.id = MR_BASE_PING; /* never taken for an uncompressed Disconnect */
-    assert_int_equal(mr_transport_payload(&inflated, &m, payload, 2048), MR_P2P_NONE);
+    MR_ASSERT(mr_transport_payload(&inflated, &m, payload, 2048) == MR_P2P_NONE);
     memmove(payload, inflated.p, inflated.n);
     *n = inflated.n;
     return true;
@@ -601,8 +606,8 @@ int dsp_peer_reason(struct dsp_peer *p, const struct dsp_wire *wire)
 
     if (!p->has_session || !dsp_peer_read(p, wire, &id, payload, &n) || id != MR_BASE_DISCONNECT)
         return -1;
-    assert_int_equal(n, 2); /* a list of one reason */
-    assert_int_equal(payload[0], 0xc1);
+    MR_ASSERT(n == 2); /* a list of one reason */
+    MR_ASSERT(payload[0] == 0xc1);
     return (int)mr_disconnect_decode(mr_span(payload, n));
 }
 
@@ -614,7 +619,7 @@ bool dsp_peer_read_hello(struct dsp_peer *p, const struct dsp_wire *wire, struct
 
     if (!dsp_peer_read(p, wire, &id, buf, &n) || id != MR_BASE_HELLO)
         return false;
-    assert_int_equal(mr_hello_decode(out, mr_span(buf, n)), MR_P2P_NONE);
+    MR_ASSERT(mr_hello_decode(out, mr_span(buf, n)) == MR_P2P_NONE);
     return true;
 }
 

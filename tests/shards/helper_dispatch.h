@@ -1,5 +1,7 @@
 /* A dispatcher with a scripted port on a clock of its own, and remote nodes that talk to it byte by
- * byte through the same state machines, as initiators and recipients. */
+ * byte through the same state machines, as initiators and recipients. What the dispatcher must
+ * never do (two sends at once, one after close, too many sessions) is asserted. Used by tests and
+ * by tests/fuzz. */
 #pragma once
 #include "core/random.h"
 #include "net/rlpx/handshake.h"
@@ -8,10 +10,14 @@
 #include "shards/dispatcher.h"
 #include "shards/handshakes.h"
 
-#define DSP_SLOTS    600
-#define DSP_BUF      8192
-#define DSP_EVENTS   4096
+#ifndef DSP_SLOTS
+#define DSP_SLOTS 600
+#endif
+#define DSP_BUF    8192
+#define DSP_EVENTS 4096
+#ifndef DSP_SESSIONS
 #define DSP_SESSIONS 1024
+#endif
 
 /* The port's side of one slot. Bytes lie in in[] on their way to the dispatcher, in out[] from it.
  */
@@ -40,6 +46,7 @@ struct dsp_session {
 struct dsp_world {
     struct mr_relay_options options;
     struct mr_secp *secp;
+    bool owns_secp;
     struct mr_secp_keypair self;
     struct mr_mesh *mesh;
     struct mr_dispatcher *d;
@@ -68,6 +75,9 @@ struct dsp_world {
 
 /* options may be NULL: the tiny ones, with two shards. */
 void dsp_open(struct dsp_world *w, const struct mr_relay_options *options);
+/* With a context of the curve that the caller keeps. */
+void dsp_open_with(struct dsp_world *w, const struct mr_relay_options *options,
+                   struct mr_secp *secp);
 void dsp_close(struct dsp_world *w);
 
 /* One turn with the events at hand; the invariants of ports are asserted inside. */
