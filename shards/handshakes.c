@@ -57,25 +57,21 @@ enum mr_err mr_handshakes_init(struct mr_handshakes *h, const struct mr_handshak
     memset(h, 0, sizeof *h);
     h->setup = *setup;
     h->capacity = capacity;
-    h->free_head = NONE;
     MR_ASSERT(strlen(setup->client) <= MR_CLIENT_NAME_MAX);
     MR_ASSERT(setup->protocols_n <= MR_CAPABILITIES_MAX);
     MR_ASSERT(MR_RLPX_HANDSHAKE_OUT_MAX +
                   MR_FRAME_WIRE_LEN(1 + hello_write(setup, hello, sizeof hello).n) <=
               MR_PENDING_TX);
-    if (posix_memalign((void **)&h->slots, MR_CACHELINE, capacity * sizeof *h->slots)) {
-        h->slots = NULL;
+    /* A slot is written when it is first used: memory that no connection ever needed is never
+     * touched. */
+    h->slots = calloc(capacity, sizeof *h->slots);
+    h->free = calloc(capacity, sizeof *h->free);
+    if (!h->slots || !h->free) {
+        mr_handshakes_fini(h);
         return MR_SYSTEM;
     }
-    for (uint32_t i = capacity; i-- > 0;) {
-        /* The rest is written when the slot is used: memory that no connection ever needed is
-         * never touched. */
-        h->slots[i].slot = i;
-        h->slots[i].generation = 0;
-        h->slots[i].state = MR_PENDING_FREE;
-        h->slots[i].next = h->free_head;
-        h->free_head = i;
-    }
+    for (uint32_t i = 0; i < capacity; i++)
+        h->free[i] = capacity - 1 - i;
     return MR_OK;
 }
 
@@ -85,20 +81,20 @@ void mr_handshakes_fini(struct mr_handshakes *h)
         if (h->slots[i].state != MR_PENDING_FREE)
             mr_wipe(&h->slots[i], sizeof h->slots[i]);
     free(h->slots);
+    free(h->free);
     memset(h, 0, sizeof *h);
 }
 
 struct mr_pending *mr_handshakes_get(struct mr_handshakes *h)
 {
     struct mr_pending *p;
-    uint32_t slot = h->free_head;
+    uint32_t slot;
 
-    if (slot == NONE)
+    if (h->count == h->capacity)
         return NULL;
+    slot = h->free[h->capacity - ++h->count];
     p = &h->slots[slot];
     MR_VERIFY_THAT(p->state == MR_PENDING_FREE);
-    h->free_head = p->next;
-    h->count++;
     memset(p, 0, sizeof *p);
     p->slot = slot;
     p->generation = ++h->generation;
@@ -115,11 +111,7 @@ void mr_handshakes_put(struct mr_handshakes *h, struct mr_pending *p)
 
     MR_ASSERT(p->state != MR_PENDING_FREE);
     mr_wipe(p, sizeof *p);
-    p->slot = slot;
-    p->state = MR_PENDING_FREE;
-    p->next = h->free_head;
-    h->free_head = slot;
-    h->count--;
+    h->free[h->capacity - h->count--] = slot;
 }
 
 /* ---- what is sent ---- */

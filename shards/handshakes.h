@@ -43,7 +43,7 @@ struct mr_pending_agreed {
 
 struct mr_pending {
     uint32_t slot, generation;
-    uint32_t next, previous; /* in the list of free, or waiting, or agreed ones */
+    uint32_t next, previous; /* in the list of waiting or of agreed ones */
     uint8_t state;           /* enum mr_pending_state */
     uint8_t end;             /* enum mr_end, from ENDING on */
     bool inbound, trusted, is_static;
@@ -94,7 +94,7 @@ struct mr_handshakes {
     struct mr_handshakes_setup setup;
     struct mr_pending *slots;
     uint32_t capacity, count;
-    uint32_t free_head;
+    uint32_t *free; /* a stack: the first capacity - count of it are free */
     uint32_t generation;
 };
 
