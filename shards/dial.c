@@ -79,6 +79,7 @@ static void list(struct mr_dial *d, const struct mr_listed_node *node)
     enum mr_err err;
 
     if (!e) {
+        MR_ASSERT(d->entries);
         MR_ASSERT(d->count < d->capacity);
         e = &d->entries[d->count];
         *e = (struct mr_dial_entry){.node = *node};

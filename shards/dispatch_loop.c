@@ -620,7 +620,7 @@ void mr_dispatch_loop_free(struct mr_dispatch_loop *l)
     for (uint32_t i = 0; l->connections && i < l->slots; i++)
         if (l->connections[i].used && l->connections[i].fd >= 0)
             close(l->connections[i].fd);
-    for (size_t i = 0; i < l->next.n; i++)
+    for (size_t i = 0; l->next.at && i < l->next.n; i++)
         if (l->next.at[i].kind == MR_DISPATCHER_ACCEPTED)
             close(l->next.at[i].result);
     if (l->bell_fd >= 0)

@@ -95,6 +95,7 @@ static struct mr_address_entry *make(struct mr_addresses *a, uint32_t ip, uint64
     struct mr_address_entry *e;
     enum mr_err err;
 
+    MR_ASSERT(a->entries);
     /* two at a time keep the table from growing over what is still of use */
     for (int i = 0; i < 2 && a->oldest != NONE; i++)
         if (a->entries[a->oldest].came_ns + throttle_ns <= now_ns)

@@ -51,6 +51,7 @@ static struct mr_node_entry *find_or_make(struct mr_node_table *t, const struct 
 
     if (e)
         return e;
+    MR_ASSERT(t->entries);
     MR_ASSERT(i != NONE); /* sessions and listed nodes are bounded by the caller */
     e = &t->entries[i];
     t->free_head = e->next_free;
