@@ -281,6 +281,16 @@ static void announce_add(struct mr_shard *s, const struct mr_peer *p, struct wal
     w->announced++;
 }
 
+#if defined MR_SABOTAGE_LOAD_DROP || defined MR_SABOTAGE_LOAD_TWICE
+/* True for one delivery in 1,000, to see whether the load generator notices (tests/perf). */
+static bool sabotaged(void)
+{
+    static unsigned long deliveries;
+
+    return ++deliveries % 1000 == 0;
+}
+#endif
+
 /* From the peer's cursor to the log's head or to what fits: bodies and hashes that it lacks. */
 static void walk_log(struct mr_shard *s, struct mr_peer *p, struct walk *w)
 {
@@ -296,6 +306,10 @@ static void walk_log(struct mr_shard *s, struct mr_peer *p, struct walk *w)
 
         if (!e->buf || (e->flags & MR_TXF_BLOB) || mr_bitmap_test(known, p->slot))
             continue;
+#ifdef MR_SABOTAGE_LOAD_DROP
+        if (sabotaged())
+            continue;
+#endif
         if (gets_body(s, p, e)) {
             const struct mr_txmeta *m = mr_txmeta(e->buf);
 
@@ -309,6 +323,10 @@ static void walk_log(struct mr_shard *s, struct mr_peer *p, struct walk *w)
                 break;
             announce_add(s, p, w, e);
         }
+#ifdef MR_SABOTAGE_LOAD_TWICE
+        if (sabotaged() && w->announced < w->announce_max)
+            announce_add(s, p, w, e);
+#endif
         mr_bitmap_set(known, p->slot);
     }
     p->cursor = seq;
