@@ -42,6 +42,7 @@ struct relay {
 static size_t nodes_merge(struct relay *r, char *error, size_t error_cap)
 {
     const struct mr_node_list *lists[2] = {&r->o.static_nodes, &r->o.trusted_nodes};
+    static const char *const flags[2] = {"static", "trusted"};
     size_t n = 0;
 
     error[0] = 0;
@@ -51,6 +52,12 @@ static size_t nodes_merge(struct relay *r, char *error, size_t error_cap)
                 snprintf(error, error_cap,
                          "--static and --trusted name more than %d nodes together", MR_LISTED_MAX);
                 return n;
+            }
+            if (!mr_secp_point_valid(r->secp, &lists[l]->nodes[i].id)) {
+                snprintf(error, error_cap,
+                         "--%s: node %zu: its id is no public key: check the enode URL", flags[l],
+                         i + 1);
+                continue;
             }
             r->nodes[n++] = (struct mr_listed_node){.id = lists[l]->nodes[i].id,
                                                     .at = lists[l]->nodes[i].tcp,
