@@ -362,6 +362,13 @@ void mr_admit_source(struct mr_admit *a, uint32_t index, uint32_t slot)
         mr_bitmap_set(known_of(a, index), slot);
 }
 
+void mr_admit_copy_source(struct mr_admit *a, uint32_t to, uint32_t from)
+{
+    for (uint32_t i = 0; a->used > 0 && i < a->o->verify_entries; i++)
+        if (a->items[i].stage != FREE && mr_bitmap_test(known_of(a, i), from))
+            mr_bitmap_set(known_of(a, i), to);
+}
+
 /* ---- judging ---- */
 
 /* An item's end, whatever it was. */

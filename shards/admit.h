@@ -77,6 +77,8 @@ enum mr_admit_result mr_admit_offer(struct mr_admit *a, uint32_t slot, uint32_t 
                                     const uint64_t *sources, uint64_t now_ns);
 /* A duplicate of what is being verified: adds slot to its sources. */
 void mr_admit_source(struct mr_admit *a, uint32_t index, uint32_t slot);
+/* to is the same node as from, in a new session: it has what came from there. */
+void mr_admit_copy_source(struct mr_admit *a, uint32_t to, uint32_t from);
 /* What is being verified under this index came from another shard, judged: it is not judged here
  * again. sources gets its sources' bits. False: another hash, or nothing, is there. */
 bool mr_admit_settle(struct mr_admit *a, uint32_t index, const struct mr_hash *hash,

@@ -175,6 +175,7 @@ static void twins_resolve(struct mr_shard *s, struct mr_peer *first, struct mr_p
         /* what the first knew, the second knows */
         second->cursor = first->cursor;
         mr_txlog_copy_column(&s->log, second->slot, first->slot);
+        mr_admit_copy_source(s->admit, second->slot, first->slot);
     }
     mr_peer_end(s, loser, MR_CLOSED_DUPLICATE, MR_REASON_ALREADY_CONNECTED);
 }
