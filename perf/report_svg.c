@@ -76,26 +76,29 @@ static void unit_text(char out[24], double us)
         snprintf(out, 24, "%g s", us / 1e6);
 }
 
+static void latency_line(FILE *f, const struct axes *a, double us, bool decade)
+{
+    const double y = y_of(a, us);
+    char text[24];
+
+    if (log10(us) < a->y_low - 1e-9 || log10(us) > a->y_high)
+        return;
+    unit_text(text, us);
+    fprintf(f, "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" class=\"%s\"/>\n", LEFT, y,
+            WIDTH - RIGHT, y, decade ? "main" : "fine");
+    fprintf(f, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", LEFT - 8, y + 4, text);
+}
+
 static void grid(FILE *f, const struct axes *a)
 {
     static const double factors[] = {1, 2, 5};
     static const double percentiles[] = {0,    50,   75,    90,    95,     99,
                                          99.5, 99.9, 99.95, 99.99, 99.999, 99.9999};
     const bool few = a->x_decades > 4; /* then only the whole decades fit */
-    char text[24];
 
-    for (double d = floor(a->y_low); d <= a->y_high; d++)
-        for (size_t i = 0; i < MR_COUNT_OF(factors); i++) {
-            double us = factors[i] * pow(10, d), y = y_of(a, us);
-
-            if (log10(us) < a->y_low - 1e-9 || log10(us) > a->y_high)
-                continue;
-            unit_text(text, us);
-            fprintf(f, "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" class=\"%s\"/>\n", LEFT,
-                    y, WIDTH - RIGHT, y, i == 0 ? "main" : "fine");
-            fprintf(f, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", LEFT - 8, y + 4,
-                    text);
-        }
+    for (int d = (int)floor(a->y_low); d <= (int)a->y_high; d++)
+        for (size_t i = 0; i < MR_COUNT_OF(factors); i++)
+            latency_line(f, a, factors[i] * pow(10, d), i == 0);
     for (size_t i = 0; i < MR_COUNT_OF(percentiles); i++) {
         double p = percentiles[i], x = x_of(a, p);
 

@@ -138,9 +138,11 @@ void mr_report_text(FILE *f, const struct mr_load *l, const struct mr_json *repo
     fprintf(f, "generator             %.2f s of CPU, at most %s behind its schedule\n",
             figure(report, "details.generator_cpu_s"),
             duration(in, figure(report, "details.generator_late_max_us")));
-    fprintf(f, "waiting for a CPU     relay %.2f s, generator %.2f s (others were running)\n",
-            figure(report, "details.relay_cpu_wait_s"),
+    fprintf(f, "waiting for a CPU     generator %.2f s",
             figure(report, "details.generator_cpu_wait_s"));
+    if (l->after.known)
+        fprintf(f, ", relay %.2f s", figure(report, "details.relay_cpu_wait_s"));
+    fputs(" (others were running)\n", f);
     if (figure(report, "details.known_before_sent") > 0)
         fprintf(f, "note                  the node knew some of these transactions before: "
                    "use another --seed, or start it anew\n");
