@@ -374,8 +374,10 @@ void mr_fetch_peer_add(struct mr_fetch *f, uint32_t slot, bool trusted)
     a->next_id = mr_random_u64(f->random) >> 16; /* ids of different peers look alike in nothing */
 }
 
-/* Its request is void: what it still owes goes to other sources. */
-static void request_end(struct mr_fetch *f, uint32_t slot)
+/* Its request is void: what it still owes goes to other sources. One that has said that it lacks a
+ * hash is no source of it any more; one that is late remains one, though it is not asked: it has
+ * announced the hash, and must not hear of it from us. */
+static void request_end(struct mr_fetch *f, uint32_t slot, bool late)
 {
     struct asker *a = &f->askers[slot];
 
@@ -385,13 +387,14 @@ static void request_end(struct mr_fetch *f, uint32_t slot)
 
         if (e->state != MR_FETCH_ASKED || e->slot != slot || print_of(&e->hash) != a->prints[k])
             continue; /* delivered, or settled meanwhile */
-        source_clear(f, a->entries[k], slot);
+        if (!late)
+            source_clear(f, a->entries[k], slot);
         go_on(f, a->entries[k]);
     }
     a->count = 0;
 }
 
-/* Entries in its order go to others. */
+/* Entries in its order go to others; it remains a source. */
 static void order_end(struct mr_fetch *f, uint32_t slot)
 {
     struct asker *a = &f->askers[slot];
@@ -400,7 +403,6 @@ static void order_end(struct mr_fetch *f, uint32_t slot)
         uint32_t i = a->order.head;
 
         unlink_entry(f, i);
-        source_clear(f, i, slot);
         go_on(f, i);
     }
 }
@@ -413,7 +415,7 @@ void mr_fetch_peer_remove(struct mr_fetch *f, uint32_t slot, uint64_t now_ms)
     if (!a->present)
         return;
     a->dangling = true; /* nobody hands it anything while it is taken apart */
-    request_end(f, slot);
+    request_end(f, slot, false);
     order_end(f, slot);
     for (uint32_t i = 0; a->announced > 0 && i < f->entries_count; i++)
         if (f->entries[i].state != MR_FETCH_FREE)
@@ -619,7 +621,7 @@ void mr_fetch_answer_end(struct mr_fetch *f, uint32_t slot, uint64_t now_ms)
     (void)now_ms;
     if (!a->present || !a->busy)
         return;
-    request_end(f, slot);
+    request_end(f, slot, false);
     if (a->order.head != NONE)
         f->hooks.ready(f->hooks.ctx, slot);
     else
@@ -706,7 +708,7 @@ static void timed_out(struct mr_fetch *f, uint32_t slot)
     a->late_ids[a->late_next] = a->id;
     a->late_next = (a->late_next + 1) % LATE_IDS;
     a->dangling = true; /* not asked again until it answers */
-    request_end(f, slot);
+    request_end(f, slot, true);
     order_end(f, slot);
 }
 
