@@ -1,0 +1,19 @@
+/* scenario.h: pieces that the simulation's tests share. Thread: one. */
+#pragma once
+#include "tests/sim/peer.h"
+
+#define SIM_SEEDS 20
+
+/* Fails the test with the first violation. */
+void sim_no_violation(struct sim_world *w);
+void sim_options(struct mr_relay_options *o, unsigned shards);
+/* A peer broadcasts or announces n new transactions, small and large. */
+void sim_tell(struct sim_world *w, struct sim_peer *p, unsigned n);
+/* Some peers that have not heard of new transactions tell of them at about the same time. */
+void sim_tell_together(struct sim_world *w);
+/* n new peers, which connect one after the other. */
+void sim_peers_connect(struct sim_world *w, struct sim_relay *r, unsigned n);
+/* Rounds of sim_tell by anybody who is connected, or of sim_tell_together. */
+void sim_everybody_talks(struct sim_world *w, unsigned rounds, unsigned together_percent);
+/* Every peer has everything; no violation. */
+void sim_all_complete(struct sim_world *w);
