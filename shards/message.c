@@ -221,6 +221,7 @@ void mr_message_take(struct mr_shard *s, struct mr_peer *p, struct mr_span frame
     struct mr_span payload;
     enum mr_p2p_fault f = mr_transport_open(&m, &t, frame_data);
 
+    p->works |= p->status_in;
     if (f == MR_P2P_NONE && m.capability == p->eth_index) {
         entry = mr_eth_message_find(p->eth_version, m.id, pow);
         if (!eth_allowed(s, p, entry))

@@ -164,14 +164,17 @@ static void deactivate(struct mr_shard *s, struct mr_peer *p)
 }
 
 /* first and second both have the remote's Status, and were begun by different sides: the one begun
- * by the lower node id stays (Besu's rule, which both sides compute alike). */
+ * by the lower node id stays (Besu's rule, which both sides compute alike). If the first goes and
+ * the remote never said more than its Status on it, the second begins anew with all that is fresh:
+ * a remote with the same rule had our first as its second, silent and unread, and knows nothing of
+ * what we sent there. */
 static void twins_resolve(struct mr_shard *s, struct mr_peer *first, struct mr_peer *second)
 {
     bool ours_is_lower = memcmp(s->setup.id.b, first->id.b, sizeof first->id.b) < 0;
     struct mr_peer *loser = first->inbound == ours_is_lower ? first : second;
 
     MR_COUNT(s->metrics.peers_duplicate, 1);
-    if (loser == first && first->state == MR_PEER_ACTIVE) {
+    if (loser == first && first->state == MR_PEER_ACTIVE && first->works) {
         /* what the first knew, the second knows */
         second->cursor = first->cursor;
         mr_txlog_copy_column(&s->log, second->slot, first->slot);

@@ -59,6 +59,7 @@ struct mr_peer {
     bool paused;  /* its receive is paused */
     bool trusted, is_static, inbound;
     bool status_in, status_out;
+    bool works; /* the remote has said something behind its Status */
     bool shut;               /* the port was asked to close */
     bool closing_after_send; /* Disconnect is the last thing sealed; close when it is out */
     bool want_request;       /* fetch has a request for it */
