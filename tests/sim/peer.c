@@ -104,7 +104,9 @@ static void on_sent(void *ctx, uint64_t tag, int32_t result)
     if (!p->out_head)
         p->out_tail = NULL;
     free(o);
-    if (result >= 0)
+    if (p->refusing)
+        gone(p);
+    else if (result >= 0)
         send_next(p);
 }
 
@@ -223,6 +225,17 @@ static void gone(struct sim_peer *p)
     p->in_n = 0;
 }
 
+/* Already connected, we say: and close when that is out. */
+static void refuse(struct sim_peer *p)
+{
+    uint8_t bytes[16];
+    struct mr_writer w = mr_writer(bytes, sizeof bytes);
+
+    MR_ASSERT(mr_disconnect_encode(&w, MR_REASON_ALREADY_CONNECTED) == MR_OK);
+    p->refusing = true;
+    sim_peer_send(p, MR_BASE_DISCONNECT, mr_writer_span(&w));
+}
+
 static void greeted(void *ctx, struct sim_session *s, bool ok)
 {
     struct sim_peer *p = ctx;
@@ -241,6 +254,10 @@ static void greeted(void *ctx, struct sim_session *s, bool ok)
     p->written = s->net->ends[p->end].out->sent_total;
     p->read = s->net->ends[p->end].in->read_total;
     sim_net_own(s->net, p->end, &h);
+    if (p->twin && (p->twin->phase == SIM_PEER_STATUS || p->twin->phase == SIM_PEER_ACTIVE)) {
+        refuse(p);
+        return;
+    }
     if (!p->silent_status)
         send_status(p);
     sim_net_read(s->net, p->end, SIM_READ_STREAM);
@@ -253,7 +270,7 @@ void sim_peer_connect(struct sim_peer *p, bool relay_dials)
 
     MR_ASSERT(p->phase == SIM_PEER_ABSENT || p->phase == SIM_PEER_GONE);
     outs_free(p);
-    p->sending = p->request_open = p->ended_by_relay = p->deaf = false;
+    p->refusing = p->sending = p->request_open = p->ended_by_relay = p->deaf = false;
     p->in_n = 0;
     p->wanted_count = p->asked_count = p->requests_open = 0;
     p->disconnect_in = -1;

@@ -38,6 +38,7 @@ struct sim_peer {
     bool deaf;          /* reads nothing any more */
     bool silent_status; /* never sends its Status */
     uint64_t answer_delay_ns;
+    struct sim_peer *twin; /* the same node: whichever of both has its session first keeps it */
     unsigned eth_min, eth_max;
     struct sim_profile profile, back;
 
@@ -54,7 +55,7 @@ struct sim_peer {
     uint8_t *in;
     size_t in_n, in_cap;
     struct sim_out *out_head, *out_tail;
-    bool sending;
+    bool sending, refusing;
     uint64_t written; /* bytes of our stream, queued ones included */
     uint64_t read;    /* bytes of the relay's stream that made whole frames */
     /* fetching */
