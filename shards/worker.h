@@ -1,4 +1,4 @@
-/* worker.h: a thread that runs one shard on one ring: the only file besides dispatch_loop.c that
+/* worker.h: a thread that runs one shard on one ring: the only module besides dispatch_loop.c that
  * submits to a ring (design.md section 3).
  *
  *   wait -> completions -> events -> mr_shard_turn -> buffers back, operations settled -> wait
