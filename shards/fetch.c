@@ -38,6 +38,7 @@ struct list {
 
 struct asker {
     bool present, busy, dangling, trusted;
+    bool timed; /* busy, and its answer has not begun */
     uint8_t late_next;
     uint32_t announced; /* entries that name it as a source */
     struct list order;  /* WAIT entries that it is to be asked for */
@@ -173,7 +174,7 @@ static void busy_append(struct mr_fetch *f, uint32_t slot)
 {
     struct asker *a = &f->askers[slot];
 
-    a->busy = true;
+    a->busy = a->timed = true;
     a->busy_prev = f->busy.tail;
     a->busy_next = NONE;
     if (f->busy.tail == NONE)
@@ -183,13 +184,14 @@ static void busy_append(struct mr_fetch *f, uint32_t slot)
     f->busy.tail = slot;
 }
 
-static void busy_remove(struct mr_fetch *f, uint32_t slot)
+/* No deadline any more: the answer is here, though it may have to wait for room. */
+static void busy_untime(struct mr_fetch *f, uint32_t slot)
 {
     struct asker *a = &f->askers[slot];
 
-    if (!a->busy)
+    if (!a->timed)
         return;
-    a->busy = false;
+    a->timed = false;
     if (a->busy_prev == NONE)
         f->busy.head = a->busy_next;
     else
@@ -198,6 +200,12 @@ static void busy_remove(struct mr_fetch *f, uint32_t slot)
         f->busy.tail = a->busy_prev;
     else
         f->askers[a->busy_next].busy_prev = a->busy_prev;
+}
+
+static void busy_remove(struct mr_fetch *f, uint32_t slot)
+{
+    busy_untime(f, slot);
+    f->askers[slot].busy = false;
 }
 
 /* ---- entries and their sources ---- */
@@ -551,6 +559,7 @@ enum mr_err mr_fetch_answer_begin(struct mr_fetch *f, uint32_t slot, uint64_t id
     if (!a->present)
         return MR_INVALID;
     if (a->busy && a->id == id) {
+        busy_untime(f, slot);
         *asked = a->count;
         return MR_OK;
     }

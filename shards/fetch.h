@@ -66,8 +66,9 @@ void mr_fetch_announced(struct mr_fetch *f, uint32_t slot, const struct mr_hash 
  * False when there is nothing to ask of it now. */
 bool mr_fetch_take_request(struct mr_fetch *f, uint32_t slot, struct mr_fetch_request *out,
                            uint64_t now_ms);
-/* An answer with this id came from slot: MR_OK and how many hashes it may hold; MR_AGAIN: one that
- * timed out before (ignore it); MR_INVALID: never asked, or answered already (breach). */
+/* An answer with this id came from slot: MR_OK and how many hashes it may hold, and from here to
+ * mr_fetch_answer_end it cannot be late; MR_AGAIN: one that timed out before (ignore it);
+ * MR_INVALID: never asked, or answered already (breach). */
 enum mr_err mr_fetch_answer_begin(struct mr_fetch *f, uint32_t slot, uint64_t id, uint32_t *asked);
 /* One item of that answer: was it asked for, and is it as announced? On DELIVERED or WRONG the
  * entry is taken out; sources gets the union of all its sources' bits (words as given to new) for

@@ -334,6 +334,16 @@ struct mr_peer *mr_peer_by_serial(struct mr_shard *s, uint64_t serial)
 
 /* ---- time ---- */
 
+/* A send that makes no progress: its reader is gone, or wants us to hold what it does not read. */
+static uint64_t write_deadline_ns(const struct mr_shard *s, const struct mr_peer *p)
+{
+#ifndef MR_SABOTAGE_F_12
+    if (p->sending)
+        return p->send_begun_ns + s->o->write_timeout_ns;
+#endif
+    return UINT64_MAX;
+}
+
 static uint64_t deadline_ns(const struct mr_shard *s, const struct mr_peer *p)
 {
     uint64_t at = UINT64_MAX;
@@ -357,8 +367,7 @@ static uint64_t deadline_ns(const struct mr_shard *s, const struct mr_peer *p)
         at = MR_MIN(at, p->twin_deadline_ns);
     if (p->frame_begun_ns && !p->paused)
         at = MR_MIN(at, p->frame_begun_ns + s->o->frame_timeout_ns);
-    if (p->sending)
-        at = MR_MIN(at, p->send_begun_ns + s->o->write_timeout_ns);
+    at = MR_MIN(at, write_deadline_ns(s, p));
     if (p->resume_ns)
         at = MR_MIN(at, p->resume_ns);
     return at;
@@ -412,7 +421,7 @@ void mr_peer_timer(void *shard, struct mr_timer *t)
     }
     if (!mr_peer_is_open(p))
         return;
-    if (p->sending && now >= p->send_begun_ns + s->o->write_timeout_ns) {
+    if (now >= write_deadline_ns(s, p)) {
         MR_COUNT(s->metrics.slow_readers, 1);
         mr_peer_end(s, p, MR_CLOSED_SLOW, MR_SILENTLY);
     } else if (p->frame_begun_ns && !p->paused &&

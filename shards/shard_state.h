@@ -58,9 +58,10 @@ struct mr_shard {
     struct mr_peer *peers;
     uint32_t slots;
     uint32_t generation;
-    struct mr_map by_id; /* node id to the slot of its first session */
-    uint64_t *live;      /* bit per slot: neither FREE nor SWEEP */
-    uint64_t *parked;    /* bit per slot: waits for room in the verify queue */
+    struct mr_map by_id;  /* node id to the slot of its first session */
+    uint64_t *live;       /* bit per slot: neither FREE nor SWEEP */
+    uint64_t *parked;     /* bit per slot: waits for room in the verify queue */
+    uint32_t parked_turn; /* whose message is taken up next, or the first behind it */
     uint32_t live_count, active_count;
     uint32_t free_count;
     bool sweeping;

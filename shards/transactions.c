@@ -239,23 +239,35 @@ void mr_transactions_take(struct mr_shard *s, struct mr_peer *p, struct mr_reade
         mr_fetch_answer_end(s->fetch, p->slot, mr_shard_ms(s));
 }
 
+/* The next peer, from where the last turn stopped, whose message waits; one that is parked again
+ * comes behind all others. */
+static struct mr_peer *parked_next(struct mr_shard *s)
+{
+    size_t slot = mr_bitmap_next(s->parked, s->slots, s->parked_turn);
+
+    if (slot == MR_BITMAP_NONE)
+        slot = mr_bitmap_next(s->parked, s->slots, 0);
+    if (slot == MR_BITMAP_NONE)
+        return NULL;
+    s->parked_turn = (uint32_t)slot + 1;
+    return mr_shard_peer(s, (uint32_t)slot);
+}
+
 /* Goes on with messages that were parked, in turn, while there is room. */
 void mr_transactions_resume(struct mr_shard *s)
 {
-    size_t slot = mr_bitmap_next(s->parked, s->slots, 0);
+    struct mr_peer *p;
 
-    while (slot != MR_BITMAP_NONE && !mr_admit_full(s->admit, MR_ITEM_BATCH)) {
-        struct mr_peer *p = mr_shard_peer(s, (uint32_t)slot);
+    while (!mr_admit_full(s->admit, MR_ITEM_BATCH) && (p = parked_next(s))) {
         struct mr_buf *b = p->parked;
 
         p->parked = NULL;
-        mr_bitmap_clear(s->parked, slot);
+        mr_bitmap_clear(s->parked, p->slot);
         s->dupe_stamp++;
         mr_transactions_take(s, p, mr_reader(b->data, b->size),
                              p->parked_id == MR_ETH_TRANSACTIONS);
         mr_buf_put(&s->pool, b);
         mr_receive_unblock(s, p);
-        slot = mr_bitmap_next(s->parked, s->slots, slot + 1);
     }
 }
 
