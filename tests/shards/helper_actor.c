@@ -190,6 +190,7 @@ size_t actor_send_claim(struct actor *a, uint32_t size, size_t n)
     for (uint32_t left = size; left > 0; left -= (uint32_t)spans[f.spans_count++].n)
         spans[f.spans_count] = mr_span(zeros, MR_MIN(left, (uint32_t)sizeof zeros));
     mr_rlpx_seal_one(&job, NULL);
+    a->no_pongs = true; /* it is in the middle of a frame */
     MR_ASSERT(job.out_len >= n);
     actor_send_bytes(a, out, n);
     free(out);

@@ -341,7 +341,9 @@ static bool is_traffic(const char *name)
                                         "ping_in",
                                         "ping_out",
                                         "keccak_permutations_4",
-                                        "keccak_permutations_8"};
+                                        "keccak_permutations_8",
+                                        "bodies_out",
+                                        "announced_out"};
 
     for (size_t i = 0; i < MR_COUNT_OF(names); i++)
         if (strcmp(names[i], name) == 0)
