@@ -56,8 +56,8 @@ struct mr_admit {
     uint64_t *known; /* a row an item */
     struct account *accounts;
     uint32_t free_head, used, queued;
-    uint32_t turn_head, turn_tail; /* peers with items, in turn */
-    uint32_t tickets, blobs;
+    uint32_t turn_head, turn_tail;    /* peers with items, in turn */
+    uint32_t tickets, blobs, proving; /* proving: with the service */
     uint64_t blob_bytes;
     bool blobs_ready, blocked;
     struct mr_bucket recoveries, doubtful;
@@ -377,6 +377,7 @@ static void item_end(struct mr_admit *a, uint32_t i)
     struct item *it = &a->items[i];
     struct account *p = &a->accounts[it->slot];
 
+    a->proving -= it->stage == PROVING;
     if (meta_of(it)->flags & MR_TXF_BLOB) {
         a->blobs--;
         a->blob_bytes -= meta_of(it)->item_bytes;
@@ -436,7 +437,8 @@ static bool policy_allows(struct mr_admit *a, uint32_t i, uint64_t now_ns)
                                   .tip = mr_fee_of(&m->tip_cap),
                                   .blob_fee_cap = mr_fee_of(&m->blob_fee_cap)};
     enum mr_sender_verdict v =
-        mr_senders_judge(&a->senders, &m->sender, m->nonce, &fees, m->type == MR_TX_BLOB, now_ns);
+        mr_senders_judge(&a->senders, &m->sender, m->nonce, mr_load_le64(m->hash.b), &fees,
+                         m->type == MR_TX_BLOB, now_ns);
 
     if (a->accounts[it->slot].trusted)
         return true;
@@ -470,6 +472,7 @@ static void item_prove(struct mr_admit *a, uint32_t i, uint64_t now_ns)
     struct item *it = &a->items[i];
 
     it->stage = PROVING;
+    a->proving++;
     it->ticket = ++a->tickets;
     if (!a->hooks.blob_check(a->hooks.ctx, it->buf, (uint64_t)it->ticket << 32 | i))
         item_drop(a, i, now_ns);
@@ -561,7 +564,8 @@ uint32_t mr_admit_verify(struct mr_admit *a, uint64_t now_ns)
     while (done < a->o->recoveries_per_turn && a->queued > 0) {
         if (settled_drop(a))
             continue;
-        if (!a->hooks.room(a->hooks.ctx, 1)) {
+        /* verdicts come when they come: what is being proven has its room kept */
+        if (!a->hooks.room(a->hooks.ctx, 1 + a->proving)) {
             a->blocked = true;
             break;
         }

@@ -15,6 +15,7 @@ struct sender_rate {
 
 struct sender_nonce {
     uint64_t fingerprint, used_ns, window_ns;
+    uint64_t tx;
     struct mr_sender_fees fees;
     uint32_t replaced; /* in the minute since window_ns */
 };
@@ -111,8 +112,9 @@ static enum mr_sender_verdict replace(const struct mr_senders *t, struct sender_
 }
 
 enum mr_sender_verdict mr_senders_judge(struct mr_senders *t, const struct mr_address *sender,
-                                        uint64_t nonce, const struct mr_sender_fees *fees,
-                                        bool blob, uint64_t now_ns)
+                                        uint64_t nonce, uint64_t tx,
+                                        const struct mr_sender_fees *fees, bool blob,
+                                        uint64_t now_ns)
 {
     uint8_t key[28];
     struct sender_rate *rate;
@@ -123,8 +125,9 @@ enum mr_sender_verdict mr_senders_judge(struct mr_senders *t, const struct mr_ad
     memcpy(key, sender->b, 20);
     mr_store_be64(key + 20, nonce);
     n = nonce_of(t, mr_siphash(t->key, key, sizeof key) | 1, &fresh, now_ns);
-    if (!fresh && (v = replace(t, n, fees, blob, now_ns)) != MR_SENDER_OK)
+    if (!fresh && n->tx != tx && (v = replace(t, n, fees, blob, now_ns)) != MR_SENDER_OK)
         return v;
+    n->tx = tx;
     n->fees = *fees;
     n->used_ns = now_ns;
     rate = rate_of(t, mr_siphash(t->key, sender->b, sizeof sender->b) | 1, now_ns);

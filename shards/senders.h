@@ -29,8 +29,11 @@ struct mr_senders {
 bool mr_senders_init(struct mr_senders *t, const struct mr_relay_options *o, uint32_t entries,
                      struct mr_random *random);
 void mr_senders_fini(struct mr_senders *t);
-/* Judges a transaction of sender and nonce, and notes it unless it is a refused replacement. */
+/* Judges a transaction of sender and nonce, and notes it unless it is a refused replacement. tx:
+ * eight bytes of its hash, since none replaces itself: one that was noted and dropped later, for a
+ * bad sidecar or as doubtful, may come again. */
 enum mr_sender_verdict mr_senders_judge(struct mr_senders *t, const struct mr_address *sender,
-                                        uint64_t nonce, const struct mr_sender_fees *fees,
-                                        bool blob, uint64_t now_ns);
+                                        uint64_t nonce, uint64_t tx,
+                                        const struct mr_sender_fees *fees, bool blob,
+                                        uint64_t now_ns);
 uint64_t mr_fee_of(const struct mr_u256 *v); /* saturates at 2^64 - 1 */

@@ -5,8 +5,11 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
+
 #include "core/clock.h"
 #include "crypto/keccak.h"
+#include "net/eth/blob.h"
 #include "net/eth/tx_build.h"
 #include "net/eth/tx_sample.h"
 #include "shards/admit.h"
@@ -24,6 +27,11 @@ struct world {
     struct mr_secp *secp;
     struct mr_admit *a;
     bool room;
+    bool counts_room; /* free is what is left of it */
+    uint32_t free;
+    bool proves; /* the service takes what it is given */
+    uint64_t tickets[64];
+    unsigned tickets_count;
     struct mr_hash accepted[ACCEPTED_N];
     struct mr_address sender;
     uint64_t known0;
@@ -39,6 +47,10 @@ static void on_accepted(void *ctx, struct mr_buf *buf, const uint64_t *known)
 
     w->accepted[w->accepted_count++ % ACCEPTED_N] = m->hash;
     w->sender = m->sender;
+    if (w->counts_room) {
+        assert_true(w->free > 0);
+        w->free--;
+    }
     w->known0 = known[0];
     assert_int_equal(mr_tx_body(buf).n + sizeof *m, buf->size);
     mr_seen_put(&w->seen, &m->hash, MR_SEEN_HELD, 0, 0);
@@ -62,13 +74,18 @@ static size_t on_fragment(void *ctx, uint8_t *out, size_t cap, struct mr_span it
 }
 static bool on_blob(void *ctx, struct mr_buf *b, uint64_t ticket)
 {
-    (void)ctx, (void)b, (void)ticket;
-    return false;
+    struct world *w = ctx;
+
+    (void)b;
+    if (w->proves)
+        w->tickets[w->tickets_count++ % 64] = ticket;
+    return w->proves;
 }
 static bool on_room(void *ctx, uint32_t n)
 {
-    (void)n;
-    return ((struct world *)ctx)->room;
+    struct world *w = ctx;
+
+    return w->counts_room ? w->free >= n : w->room;
 }
 
 static int setup(void **state)
@@ -128,6 +145,37 @@ static struct mr_span make(struct world *w, uint8_t out[8192], uint8_t who, uint
     f.fee_cap = mr_u256_of(30000000000ull * price);
     assert_int_equal(mr_tx_build(&raw, &f, w->secp, key), MR_OK);
     assert_int_equal(mr_tx_decode_raw(&tx, raw.p, raw.n), MR_OK);
+    assert_int_equal(mr_tx_put_item(&item, &tx), MR_OK);
+    return mr_writer_span(&item);
+}
+
+/* A blob transaction in network form; whether its proofs hold is the service's to say. */
+static struct mr_span make_blob(struct world *w, uint8_t **out, uint8_t who, uint64_t nonce)
+{
+    static uint8_t room[MR_TX_SAMPLE_ROOM], blob[MR_BLOB_SIZE], proofs[MR_CELLS_PER_BLOB * 48];
+    size_t cap = MR_BLOB_SIZE + sizeof proofs + 4096;
+    uint8_t key[32] = {who, 7, 7}, commitment[48] = {who, (uint8_t)nonce}, consensus[1024];
+    struct mr_writer raw = mr_writer(consensus, sizeof consensus), network, item;
+    struct mr_tx_fields f = {.chain_id = 1, .nonce = nonce};
+    struct mr_hash hash;
+    struct mr_tx tx;
+
+    *out = malloc(2 * cap);
+    assert_non_null(*out);
+    network = mr_writer(*out, cap), item = mr_writer(*out + cap, cap);
+    assert_true(mr_versioned_hash(&hash, commitment));
+    mr_tx_sample_shape(&f, room, MR_TX_SHAPE_TRANSFER, &w->random);
+    f.type = MR_TX_BLOB;
+    f.gas = 100000;
+    f.tip = mr_u256_of(1000000000), f.fee_cap = mr_u256_of(30000000000);
+    f.blob_fee_cap = mr_u256_of(1000000000);
+    f.blob_hashes = &hash, f.blob_hashes_count = 1;
+    assert_int_equal(mr_tx_build(&raw, &f, w->secp, key), MR_OK);
+    assert_int_equal(mr_tx_build_blob_wrapper(
+                         &network, MR_WRAPPER_V1, mr_writer_span(&raw), mr_span(blob, sizeof blob),
+                         mr_span(commitment, sizeof commitment), mr_span(proofs, sizeof proofs)),
+                     MR_OK);
+    assert_int_equal(mr_tx_decode_raw(&tx, network.p, network.n), MR_OK);
     assert_int_equal(mr_tx_put_item(&item, &tx), MR_OK);
     return mr_writer_span(&item);
 }
@@ -223,6 +271,77 @@ static void without_room_for_the_other_shards_nothing_is_admitted(void **state)
     assert_true(mr_admit_next_ns(w->a, w->now) > w->now);
     w->room = true;
     assert_int_equal(mr_admit_verify(w->a, w->now), 1);
+    assert_int_equal(w->accepted_count, 1);
+}
+
+/* A verdict comes when it comes, and asks no more for room. */
+static void what_is_being_proven_keeps_its_room_for_the_other_shards(void **state)
+{
+    struct world *w = *state;
+    uint8_t buf[8192], *blob[2];
+    struct mr_hash h;
+
+    mr_admit_blobs_ready(w->a, true);
+    w->proves = w->counts_room = true;
+    w->free = 5;
+    for (uint32_t i = 0; i < 2; i++)
+        assert_int_equal(offer(w, 0, make_blob(w, &blob[i], 3, i), &h), MR_ADMIT_QUEUED);
+    mr_admit_verify(w->a, w->now);
+    assert_int_equal(w->tickets_count, 2);
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(offer(w, 1, make(w, buf, 4, i, 1, 1), &h), MR_ADMIT_QUEUED);
+    mr_admit_verify(w->a, w->now);
+    assert_int_equal(w->accepted_count, 3);
+    mr_admit_blob_verdict(w->a, w->tickets[0], true, false, w->now);
+    mr_admit_blob_verdict(w->a, w->tickets[1], false, true, w->now);
+    assert_int_equal(w->accepted_count, 4);
+    mr_admit_verify(w->a, w->now);
+    assert_int_equal(w->accepted_count, 5);
+    free(blob[0]), free(blob[1]);
+}
+
+static void a_bad_sidecar_does_not_stand_against_the_honest_one(void **state)
+{
+    struct world *w = *state;
+    uint8_t *blob;
+    struct mr_hash h;
+    struct mr_span item = make_blob(w, &blob, 3, 0);
+
+    mr_admit_blobs_ready(w->a, true);
+    w->proves = true;
+    assert_int_equal(offer(w, 0, item, &h), MR_ADMIT_QUEUED);
+    mr_admit_verify(w->a, w->now);
+    mr_admit_blob_verdict(w->a, w->tickets[0], false, true, w->now);
+    assert_int_equal(w->breaches, 1);
+    assert_int_equal(offer(w, 1, item, &h), MR_ADMIT_QUEUED);
+    mr_admit_verify(w->a, w->now);
+    assert_int_equal(w->tickets_count, 2);
+    mr_admit_blob_verdict(w->a, w->tickets[1], true, false, w->now);
+    assert_int_equal(w->accepted_count, 1);
+    assert_int_equal(w->metrics.tx_replacement_low, 0);
+    free(blob);
+}
+
+/* What was dropped for its account's rate may be told again later. */
+static void a_transaction_does_not_replace_itself(void **state)
+{
+    struct world *w = *state;
+    uint8_t buf[8192];
+    struct mr_span last = {0};
+    struct mr_hash h;
+
+    w->o.sender_tx_burst = 16;
+    for (unsigned i = 0; i < 60; i++) {
+        last = make(w, buf, 3, i, 1, 1);
+        offer(w, 0, last, &h);
+    }
+    verify_all(w);
+    assert_true(w->metrics.tx_doubtful_dropped >= 36);
+    w->now += 60 * MR_SECOND;
+    mr_seen_remove(&w->seen, &h); /* forgotten after a while */
+    w->accepted_count = 0;
+    assert_int_equal(offer(w, 1, last, &h), MR_ADMIT_QUEUED);
+    verify_all(w);
     assert_int_equal(w->accepted_count, 1);
 }
 
@@ -332,6 +451,9 @@ int main(void)
         CASE(a_broken_rule_is_remembered_against_the_hash),
         CASE(a_peers_order_is_kept_and_peers_take_turns),
         CASE(without_room_for_the_other_shards_nothing_is_admitted),
+        CASE(what_is_being_proven_keeps_its_room_for_the_other_shards),
+        CASE(a_bad_sidecar_does_not_stand_against_the_honest_one),
+        CASE(a_transaction_does_not_replace_itself),
         CASE(the_queue_is_bounded_and_says_so),
         CASE(a_fast_sender_becomes_doubtful_and_doubt_has_a_rate),
         CASE(a_replacement_pays_ten_percent_more_and_not_too_often),
