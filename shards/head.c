@@ -20,6 +20,7 @@ struct kept {
 struct voice { /* what one peer answered in this round */
     uint32_t slot;
     uint64_t id;
+    struct mr_hash origin; /* asked for; our head may move meanwhile */
     bool asked, sent, answered, trusted;
     uint32_t count;
     struct kept headers[BATCH];
@@ -206,6 +207,7 @@ bool mr_head_next_request(struct mr_head *h, uint32_t *slot, uint64_t *request_i
         } else {
             query->origin_hash = h->header.hash;
         }
+        v->origin = query->origin_hash;
         return true;
     }
     return false;
@@ -213,7 +215,7 @@ bool mr_head_next_request(struct mr_head *h, uint32_t *slot, uint64_t *request_i
 
 uint64_t mr_head_next_ns(const struct mr_head *h)
 {
-    return h->in_round ? MR_MIN(h->round_ends_ns, h->next_round_ns) : h->next_round_ns;
+    return h->in_round ? h->round_ends_ns : h->next_round_ns;
 }
 
 /* ---- adopting ---- */
@@ -295,15 +297,13 @@ static enum mr_err answer_read(struct mr_head *h, struct voice *v, struct mr_rea
 {
     size_t extra = h->network->consensus == MR_CONSENSUS_POS ? 64 : MR_HEADER_EXTRA_MAX;
     struct mr_header now, before = {0};
-    const struct mr_hash *origin =
-        h->fresh_round ? &h->followers[v->slot].claim.hash : &h->header.hash;
 
     v->count = 0;
     while (!mr_reader_done(&headers)) {
         if (v->count == BATCH || mr_header_read(&headers, &now) != MR_OK ||
             mr_header_check(&now, extra) != MR_OK)
             return MR_INVALID;
-        if (v->count == 0 && !h->fresh_round && !mr_hash_equal(&now.hash, origin))
+        if (v->count == 0 && !h->fresh_round && !mr_hash_equal(&now.hash, &v->origin))
             return MR_INVALID;
         if (v->count > 0 && h->fresh_round &&
             (!mr_hash_equal(&before.parent_hash, &now.hash) || before.number != now.number + 1))

@@ -226,6 +226,23 @@ static void the_head_is_followed_once_a_slot_and_served_from_the_window(void **s
     assert_int_equal(out.n, mr_network_find("mainnet")->genesis_header.n);
 }
 
+/* Another shard's agreement moves our head while our own questions are on their way. */
+static void an_answer_is_held_against_what_was_asked(void **state)
+{
+    struct world *w = *state;
+    struct question q[4];
+
+    bring_up(w, 10);
+    w->now += 12 * MR_SECOND;
+    assert_int_equal(questions(w, q), 3);
+    mr_head_adopt(w->h, mr_span(w->chain[11].rlp, w->chain[11].n), w->now);
+    assert_int_equal(mr_head_number(w->h), 25000011);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(answer(w, q[i].slot, q[i].id, &q[i].q, w->chain, 12), MR_OK);
+    assert_int_equal(mr_head_number(w->h), 25000012);
+    assert_int_equal(answer(w, q[2].slot, q[2].id, &q[2].q, w->chain, 12), MR_AGAIN);
+}
+
 static void headers_that_do_not_link_are_a_breach(void **state)
 {
     struct world *w = *state;
@@ -282,6 +299,7 @@ int main(void)
         CASE(one_peer_alone_makes_no_head_unless_it_is_trusted),
         CASE(peers_of_one_network_have_one_voice),
         CASE(the_head_is_followed_once_a_slot_and_served_from_the_window),
+        CASE(an_answer_is_held_against_what_was_asked),
         CASE(headers_that_do_not_link_are_a_breach),
         CASE(status_claims_what_is_held),
         CASE(a_silent_round_ends_and_a_leaving_peer_is_no_voice),
