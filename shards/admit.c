@@ -257,13 +257,11 @@ static bool fits_head(struct mr_admit *a, const struct mr_tx *tx)
     return true;
 }
 
-static bool blob_room(struct mr_admit *a, const struct account *p, size_t bytes)
+bool mr_admit_blob_room(const struct mr_admit *a, uint32_t slot, uint64_t bytes)
 {
-    if (!a->blobs_ready) {
-        MR_COUNT(a->metrics->blob_unready, 1);
-        return false;
-    }
-    return a->blobs < BLOBS_PENDING && a->blob_bytes + bytes <= BLOB_BYTES &&
+    const struct account *p = &a->accounts[slot];
+
+    return a->blobs_ready && a->blobs < BLOBS_PENDING && a->blob_bytes + bytes <= BLOB_BYTES &&
            (p->trusted || p->blobs < BLOBS_PER_PEER);
 }
 
@@ -328,8 +326,10 @@ enum mr_admit_result mr_admit_offer(struct mr_admit *a, uint32_t slot, uint32_t 
         MR_COUNT(a->metrics->tx_pool_share, 1);
         return MR_ADMIT_DROPPED;
     }
-    if (tx->type == MR_TX_BLOB && !blob_room(a, p, item.n))
+    if (tx->type == MR_TX_BLOB && !mr_admit_blob_room(a, slot, item.n)) {
+        MR_COUNT(a->metrics->blob_unready, !a->blobs_ready);
         return MR_ADMIT_DROPPED;
+    }
     if (i == NONE)
         return MR_ADMIT_FULL;
     it = &a->items[i];

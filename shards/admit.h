@@ -99,6 +99,8 @@ uint64_t mr_admit_next_ns(const struct mr_admit *a, uint64_t now_ns);
 uint32_t mr_admit_length(const struct mr_admit *a);
 /* True while the verify queue has no room for n more: peers are paused then. */
 bool mr_admit_full(const struct mr_admit *a, uint32_t n);
+/* Whether one more blob transaction of slot, so large, may wait for its proof now. */
+bool mr_admit_blob_room(const struct mr_admit *a, uint32_t slot, uint64_t bytes);
 /* How often each verdict of net/eth/tx_check.h was given: MR_TX_VERDICTS counters. */
 const uint64_t *mr_admit_verdicts(const struct mr_admit *a);
 /* Bodies a peer owns in the pool: charged at acceptance, given back when they leave the log. */

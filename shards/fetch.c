@@ -593,7 +593,7 @@ static bool variant_matches(const struct variant *v, uint8_t type, uint32_t size
 {
     uint32_t off = v->size > size ? v->size - size : size - v->size;
 
-    return v->type == type && off <= SIZE_TOLERANCE;
+    return v->type == type && (off <= SIZE_TOLERANCE || v->size == MR_FETCH_SIZE_ANY);
 }
 
 enum mr_fetch_delivery mr_fetch_delivered(struct mr_fetch *f, uint32_t slot,

@@ -12,6 +12,7 @@
 #define MR_FETCH_VARIANTS   3
 #define MR_FETCH_HASHES_MAX 256          /* of one GetPooledTransactions */
 #define MR_FETCH_BYTES_MAX  (128 * 1024) /* announced sizes of one request */
+#define MR_FETCH_SIZE_ANY   UINT32_MAX   /* of a source whose own word on it is lost */
 
 enum mr_fetch_state {
     MR_FETCH_FREE,

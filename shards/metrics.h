@@ -58,6 +58,7 @@
     X(tx_pool_full, "transactions that found no memory")                                           \
     X(tx_blob_in_broadcast, "peers closed for a blob transaction in Transactions")                 \
     X(blob_bad, "blob transactions with a wrong sidecar")                                          \
+    X(blob_waits, "messages that waited for the proofs of earlier blob transactions")              \
     X(blob_ok, "blob transactions whose proofs held")                                              \
     X(blob_unready, "blob transactions met before the trusted setup was loaded")                   \
     X(verify_full, "times that the verify queue was full")                                         \

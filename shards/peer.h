@@ -89,6 +89,7 @@ struct mr_peer {
     uint64_t bytes_paid;
     struct mr_buf *parked; /* rest of a message that found the verify queue full */
     uint8_t parked_id;
+    uint32_t parked_blob; /* bytes of the blob transaction that it begins with and waits for */
     struct mr_keepalive keepalive;
     uint64_t resume_ns;  /* paused by a bucket until then; 0: by room */
     uint64_t range_told; /* head number last told in a BlockRangeUpdate or Status */

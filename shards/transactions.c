@@ -106,8 +106,10 @@ static void refuse(struct mr_shard *s, const struct mr_hash *hash)
     mr_seen_put(&s->seen, hash, MR_SEEN_REFUSED, 0, mr_shard_s(s) + 300);
 }
 
-/* What an item's announcements said against what came. False: its sender was ended. */
-static bool fetched(struct mr_shard *s, struct mr_peer *p, struct mr_item *it)
+/* What an item's announcements said against what came. False: its sender was ended. *liar: its
+ * sender had announced something else, and goes when the item is taken; the item may be good all
+ * the same, and its other sources have announced it for the last time. */
+static bool fetched(struct mr_shard *s, struct mr_peer *p, struct mr_item *it, bool *liar)
 {
     uint32_t size = (uint32_t)(p->eth_version >= MR_ETH_72 ? mr_tx_size_elided(&it->tx)
                                                            : mr_tx_size_network(&it->tx));
@@ -119,11 +121,11 @@ static bool fetched(struct mr_shard *s, struct mr_peer *p, struct mr_item *it)
     case MR_FETCH_WRONG_VARIANT:
 #ifndef MR_SABOTAGE_E_07
         MR_COUNT(s->metrics.announced_wrong, 1);
-        mr_message_breach(s, p, MR_CLOSED_SUBPROTOCOL, MR_REASON_SUBPROTOCOL);
-        return false;
+        *liar = true;
 #else
-        return true;
+        (void)liar;
 #endif
+        return true;
     case MR_FETCH_SETTLED:
         return true;
     case MR_FETCH_UNKNOWN:
@@ -132,6 +134,17 @@ static bool fetched(struct mr_shard *s, struct mr_peer *p, struct mr_item *it)
         return false;
     }
     return true;
+}
+
+/* What slot delivered was bad in a way that the hash does not cover: the others that have it are
+ * asked. Their announced sizes are lost, and the bad item's own would make liars of them. */
+static void ask_others(struct mr_shard *s, uint32_t slot, const struct mr_hash *hash, uint8_t type,
+                       const uint64_t *known)
+{
+    for (size_t i = 0; (i = mr_bitmap_next(known, s->slots, i)) != MR_BITMAP_NONE; i++)
+        if (i != slot && mr_shard_peer(s, (uint32_t)i)->state == MR_PEER_ACTIVE)
+            mr_fetch_announced(s->fetch, (uint32_t)i, hash, type, MR_FETCH_SIZE_ANY,
+                               mr_shard_ms(s));
 }
 
 static void offer(struct mr_shard *s, struct mr_peer *p, struct mr_item *it, bool broadcast)
@@ -146,6 +159,7 @@ static void offer(struct mr_shard *s, struct mr_peer *p, struct mr_item *it, boo
         break;
     case MR_ADMIT_BREACH:
         mr_message_breach(s, p, MR_CLOSED_SUBPROTOCOL, MR_REASON_SUBPROTOCOL);
+        ask_others(s, p->slot, &it->hash, it->tx.type, s->sources);
         break;
     }
 }
@@ -154,7 +168,7 @@ static void offer(struct mr_shard *s, struct mr_peer *p, struct mr_item *it, boo
 static bool item_take(struct mr_shard *s, struct mr_peer *p, struct mr_item *it, bool broadcast)
 {
     struct mr_seen_entry *seen;
-    bool announced;
+    bool announced, liar = false;
 
     MR_COUNT(s->metrics.tx_in, 1);
     if (it->malformed) {
@@ -191,21 +205,27 @@ static bool item_take(struct mr_shard *s, struct mr_peer *p, struct mr_item *it,
         return false;
     }
     if (!broadcast) {
-        if (!fetched(s, p, it))
+        if (!fetched(s, p, it, &liar))
             return false;
     } else if (announced) {
         mr_fetch_settle(s->fetch, &it->hash, s->sources, mr_shard_ms(s));
     }
     offer(s, p, it, broadcast);
+    if (liar)
+        mr_message_breach(s, p, MR_CLOSED_SUBPROTOCOL, MR_REASON_SUBPROTOCOL);
     return mr_peer_is_open(p);
 }
 
 /* Keeps the rest of a message until the verify queue has room; its sender is not read till then. */
-static void park(struct mr_shard *s, struct mr_peer *p, struct mr_span rest, bool broadcast)
+static void park(struct mr_shard *s, struct mr_peer *p, struct mr_span rest, bool broadcast,
+                 uint32_t blob_bytes)
 {
     struct mr_buf *b = mr_buf_get(&s->pool, rest.n);
 
-    MR_COUNT(s->metrics.verify_full, 1);
+    if (blob_bytes)
+        MR_COUNT(s->metrics.blob_waits, 1);
+    else
+        MR_COUNT(s->metrics.verify_full, 1);
     if (!b) {
         mr_peer_end(s, p, MR_CLOSED_RESOURCES, MR_REASON_REQUESTED);
         return;
@@ -213,7 +233,21 @@ static void park(struct mr_shard *s, struct mr_peer *p, struct mr_span rest, boo
     memcpy(b->data, rest.p, rest.n);
     p->parked = b;
     p->parked_id = broadcast ? MR_ETH_TRANSACTIONS : MR_ETH_POOLED_TRANSACTIONS;
+    p->parked_blob = blob_bytes;
     mr_bitmap_set(s->parked, p->slot);
+}
+
+/* A new blob transaction that must wait for others' proofs: its bytes; else 0. */
+static uint32_t blob_must_wait(struct mr_shard *s, const struct mr_peer *p,
+                               const struct mr_item *it, bool broadcast)
+{
+    const struct mr_seen_entry *seen;
+
+    if (broadcast || !it->decoded || it->malformed || it->tx.type != MR_TX_BLOB ||
+        !s->blobs_ready || mr_admit_blob_room(s->admit, p->slot, it->item.n))
+        return 0;
+    seen = mr_seen_find(&s->seen, &it->hash, mr_shard_s(s));
+    return !seen || seen->state == MR_SEEN_ANNOUNCED ? (uint32_t)it->item.n : 0;
 }
 
 void mr_transactions_take(struct mr_shard *s, struct mr_peer *p, struct mr_reader items,
@@ -225,13 +259,15 @@ void mr_transactions_take(struct mr_shard *s, struct mr_peer *p, struct mr_reade
         if (n == 0)
             break;
         for (uint32_t i = 0; i < n; i++) {
-            if (mr_admit_full(s->admit, 1)) {
-                const uint8_t *at = s->items[i].item.p;
+            struct mr_item *it = &s->items[i];
+            uint32_t blob_bytes = blob_must_wait(s, p, it, broadcast);
 
-                park(s, p, mr_span(at, (size_t)(items.end - at)), broadcast);
+            if (blob_bytes || mr_admit_full(s->admit, 1)) {
+                park(s, p, mr_span(it->item.p, (size_t)(items.end - it->item.p)), broadcast,
+                     blob_bytes);
                 return;
             }
-            if (!item_take(s, p, &s->items[i], broadcast))
+            if (!item_take(s, p, it, broadcast))
                 return;
         }
     }
@@ -239,35 +275,39 @@ void mr_transactions_take(struct mr_shard *s, struct mr_peer *p, struct mr_reade
         mr_fetch_answer_end(s->fetch, p->slot, mr_shard_ms(s));
 }
 
-/* The next peer, from where the last turn stopped, whose message waits; one that is parked again
- * comes behind all others. */
-static struct mr_peer *parked_next(struct mr_shard *s)
+static void resume(struct mr_shard *s, struct mr_peer *p)
 {
-    size_t slot = mr_bitmap_next(s->parked, s->slots, s->parked_turn);
+    struct mr_buf *b = p->parked;
 
-    if (slot == MR_BITMAP_NONE)
-        slot = mr_bitmap_next(s->parked, s->slots, 0);
-    if (slot == MR_BITMAP_NONE)
-        return NULL;
-    s->parked_turn = (uint32_t)slot + 1;
-    return mr_shard_peer(s, (uint32_t)slot);
+    p->parked = NULL;
+    mr_bitmap_clear(s->parked, p->slot);
+    s->dupe_stamp++;
+    mr_transactions_take(s, p, mr_reader(b->data, b->size), p->parked_id == MR_ETH_TRANSACTIONS);
+    mr_buf_put(&s->pool, b);
+    mr_receive_unblock(s, p);
 }
 
-/* Goes on with messages that were parked, in turn, while there is room. */
+/* Goes on with messages that were parked while there is room, from where the last round ended. */
 void mr_transactions_resume(struct mr_shard *s)
 {
-    struct mr_peer *p;
+    uint32_t first = s->parked_turn;
 
-    while (!mr_admit_full(s->admit, MR_ITEM_BATCH) && (p = parked_next(s))) {
-        struct mr_buf *b = p->parked;
+    for (unsigned half = 0; half < 2; half++) {
+        size_t slot = half == 0 ? first : 0, end = half == 0 ? s->slots : first;
 
-        p->parked = NULL;
-        mr_bitmap_clear(s->parked, p->slot);
-        s->dupe_stamp++;
-        mr_transactions_take(s, p, mr_reader(b->data, b->size),
-                             p->parked_id == MR_ETH_TRANSACTIONS);
-        mr_buf_put(&s->pool, b);
-        mr_receive_unblock(s, p);
+        for (; (slot = mr_bitmap_next(s->parked, end, slot)) != MR_BITMAP_NONE && slot < end;
+             slot++) {
+            struct mr_peer *p = mr_shard_peer(s, (uint32_t)slot);
+
+            if (mr_admit_full(s->admit, MR_ITEM_BATCH)) {
+                s->parked_turn = (uint32_t)slot;
+                return;
+            }
+            if (!p->parked_blob || mr_admit_blob_room(s->admit, p->slot, p->parked_blob)) {
+                resume(s, p);
+                s->parked_turn = (uint32_t)slot + 1; /* behind all others, if it is parked again */
+            }
+        }
     }
 }
 
@@ -409,11 +449,7 @@ static void on_refused(void *ctx, const struct mr_txmeta *meta, uint32_t slot, u
     }
     if (hash_fault)
         return;
-    /* a bad sidecar is its sender's fault: the others that announced the hash are asked */
-    for (size_t i = 0; (i = mr_bitmap_next(known, s->slots, i)) != MR_BITMAP_NONE; i++)
-        if (i != slot && mr_shard_peer(s, (uint32_t)i)->state == MR_PEER_ACTIVE)
-            mr_fetch_announced(s->fetch, (uint32_t)i, &meta->hash, meta->type, meta->size,
-                               mr_shard_ms(s));
+    ask_others(s, slot, &meta->hash, meta->type, known);
 }
 
 static size_t on_fragment(void *ctx, uint8_t *out, size_t cap, struct mr_span item)

@@ -181,6 +181,46 @@ static void answers_nobody_asked_for_are_breaches(void **state)
     assert_int_equal(mr_fetch_delivered(w->f, 0, &other, 2, 200, NULL, 1000), MR_FETCH_UNKNOWN);
 }
 
+/* Its items may have to wait for room in the verify queue. */
+static void an_answer_that_has_begun_is_in_time(void **state)
+{
+    struct world *w = *state;
+    struct mr_hash h = hash_of(1);
+    struct mr_fetch_request r;
+    uint32_t asked;
+
+    announce(w, 3, 1);
+    announce(w, 3, 2);
+    assert_true(mr_fetch_take_request(w->f, 3, &r, 1000));
+    assert_int_equal(r.count, 2);
+    assert_int_equal(mr_fetch_answer_begin(w->f, 3, r.id, &asked), MR_OK);
+    assert_int_equal(mr_fetch_delivered(w->f, 3, &h, 2, 200, NULL, 1000), MR_FETCH_DELIVERED);
+    assert_true(mr_fetch_next_ms(w->f) == UINT64_MAX);
+    mr_fetch_advance(w->f, 60000);
+    assert_int_equal(mr_fetch_count(w->f)->timeouts, 0);
+    h = hash_of(2);
+    assert_int_equal(mr_fetch_delivered(w->f, 3, &h, 2, 200, NULL, 60000), MR_FETCH_DELIVERED);
+    mr_fetch_answer_end(w->f, 3, 60000);
+    announce(w, 3, 4);
+    assert_true(mr_fetch_take_request(w->f, 3, &r, 60000));
+}
+
+static void a_source_without_a_size_is_no_liar(void **state)
+{
+    struct world *w = *state;
+    struct mr_hash h = hash_of(9);
+    struct mr_fetch_request r;
+    uint32_t asked;
+
+    mr_fetch_announced(w->f, 0, &h, 3, MR_FETCH_SIZE_ANY, 1000);
+    mr_fetch_announced(w->f, 1, &h, 3, 131300, 1000);
+    assert_true(mr_fetch_take_request(w->f, 0, &r, 1000));
+    assert_int_equal(mr_fetch_answer_begin(w->f, 0, r.id, &asked), MR_OK);
+    assert_int_equal(mr_fetch_delivered(w->f, 0, &h, 3, 131300, NULL, 1000), MR_FETCH_DELIVERED);
+    assert_false(w->liar[1]);
+    mr_fetch_answer_end(w->f, 0, 1000);
+}
+
 static void wrong_types_and_sizes_find_their_liars(void **state)
 {
     struct world *w = *state;
@@ -356,6 +396,8 @@ int main(void)
         ALONE(requests_keep_the_announcers_order_and_bounds),
         ALONE(a_silent_source_is_left_for_the_next_and_not_asked_again),
         ALONE(answers_nobody_asked_for_are_breaches),
+        ALONE(an_answer_that_has_begun_is_in_time),
+        ALONE(a_source_without_a_size_is_no_liar),
         ALONE(wrong_types_and_sizes_find_their_liars),
         ALONE(a_crowd_of_liars_leaves_room_for_the_honest),
         ALONE(what_arrives_another_way_is_not_a_breach_of_its_source),
