@@ -16,8 +16,9 @@
 
 MR_METRICS_DEFINE(mr_blob_metrics, MR_BLOB_METRICS)
 
-#define NICE 19 /* shards go first; not SCHED_IDLE, under which a busy machine would never check   \
-                 */
+#define NICE                                                                                       \
+    19 /* shards go first; not SCHED_IDLE, under which a busy machine would never check            \
+        */
 
 enum state { LOADING, WORKING, ALONE };
 
@@ -169,10 +170,10 @@ static void *run(void *arg)
         MR_LOG_ERROR("the trusted setup does not load: blob transactions are not relayed");
         return NULL;
     }
-    MR_GAUGE_SET(s->metrics.proof_ready, 1);
     MR_LOG_INFO("blob proofs ready", mr_log_u64("ms", (mr_clock_now().mono_ns - begun) / MR_MS));
     for (unsigned to = 0; to < mr_mesh_shards(s->setup.mesh); to++)
         mail_shard(s, to, &ready);
+    MR_GAUGE_SET(s->metrics.proof_ready, 1);
     work(s);
     return NULL;
 }

@@ -19,7 +19,7 @@
     X(proof_blobs, "blobs checked")                                                                \
     X(proof_busy_ns, "time spent on checks")                                                       \
     X(proof_max_ns, "longest check", PEAK)                                                         \
-    X(proof_ready, "1 when the trusted setup is loaded", GAUGE)
+    X(proof_ready, "1 when the shards know that the trusted setup is loaded", GAUGE)
 MR_METRICS_DECLARE(mr_blob_metrics, MR_BLOB_METRICS)
 
 struct mr_blob_service_setup {
