@@ -180,7 +180,8 @@ static void round_begin(struct mr_head *h, uint64_t now_ns)
     h->turn = n > 0 ? (h->voices[n - 1].slot + 1) % h->slots : 0;
     h->in_round = n > 0;
     h->round_ends_ns = now_ns + h->o->request_timeout_ns;
-    h->next_round_ns = n > 0 ? now_ns + h->o->head_poll_ns : UINT64_MAX;
+    /* without a head the next try does not wait for a slot: there may be more peers by then */
+    h->next_round_ns = n == 0 ? UINT64_MAX : now_ns + (h->known ? h->o->head_poll_ns : MR_SECOND);
 }
 
 bool mr_head_next_request(struct mr_head *h, uint32_t *slot, uint64_t *request_id,

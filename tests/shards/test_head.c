@@ -161,6 +161,22 @@ static void one_peer_alone_makes_no_head_unless_it_is_trusted(void **state)
     assert_int_equal(mr_head_number(w->h), 25000005);
 }
 
+static void a_first_peer_alone_does_not_delay_the_head_of_the_others(void **state)
+{
+    struct world *w = *state;
+    struct question q[4];
+
+    join(w, 1, &w->chain[9], false);
+    assert_int_equal(questions(w, q), 1);
+    assert_int_equal(answer(w, 1, q[0].id, &q[0].q, w->chain, 9), MR_OK);
+    join(w, 2, &w->chain[9], false);
+    w->now += MR_SECOND;
+    assert_int_equal(questions(w, q), 2);
+    for (unsigned i = 0; i < 2; i++)
+        answer(w, q[i].slot, q[i].id, &q[i].q, w->chain, 9);
+    assert_int_equal(mr_head_number(w->h), 25000009);
+}
+
 static void peers_of_one_network_have_one_voice(void **state)
 {
     struct world *w = *state;
@@ -297,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(two_of_three_peers_make_a_head),
         CASE(one_peer_alone_makes_no_head_unless_it_is_trusted),
+        CASE(a_first_peer_alone_does_not_delay_the_head_of_the_others),
         CASE(peers_of_one_network_have_one_voice),
         CASE(the_head_is_followed_once_a_slot_and_served_from_the_window),
         CASE(an_answer_is_held_against_what_was_asked),
