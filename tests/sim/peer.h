@@ -83,6 +83,8 @@ void sim_peer_close(struct sim_peer *p); /* with a FIN */
 void sim_peer_cut(struct sim_peer *p);   /* without a word */
 void sim_peer_go_deaf(struct sim_peer *p);
 void sim_peer_free(struct sim_peer *p);
-/* Held against the rules at the end: everything that was born while p was active must have come.
- * Counts violations. */
+/* A new peer hears of what is younger than 24 s; this is below it by what travelling takes. */
+#define SIM_FRESH_NS (20 * MR_SECOND)
+/* Held against the rules at the end: everything that was born while p was active, or little before,
+ * must have come. Counts violations. */
 void sim_peer_check_complete(struct sim_peer *p);

@@ -427,7 +427,7 @@ void sim_peer_check_complete(struct sim_peer *p)
         const struct sim_tx *tx = &w->txs[i];
         const struct sim_record *r = &p->records[i];
 
-        if (tx->born_ns == 0 || tx->born_ns < p->active_ns)
+        if (tx->born_ns == 0 || tx->born_ns + SIM_FRESH_NS < p->active_ns)
             continue;
         if (!r->has || (!r->sourced && r->bodies + r->announced != 1))
             sim_violation(w, "peer %u lacks transaction %u (%u announced, %u in full, %u fetched)",

@@ -19,20 +19,32 @@ void sim_options(struct mr_relay_options *o, unsigned shards)
     o->shards = shards;
 }
 
+static void news_make(struct sim_world *w, struct sim_tx **txs, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        txs[i] = sim_chance(&w->sim, 10) ? sim_world_tx_sized(w, sim_between(&w->sim, 0, 20000))
+                                         : sim_world_tx(w);
+}
+
 void sim_tell(struct sim_world *w, struct sim_peer *p, unsigned n)
 {
     struct sim_tx *txs[16];
 
-    for (unsigned i = 0; i < n; i++)
-        txs[i] = sim_chance(&w->sim, 10) ? sim_world_tx_sized(w, sim_between(&w->sim, 0, 20000))
-                                         : sim_world_tx(w);
+    news_make(w, txs, n);
     if (sim_chance(&w->sim, 50))
         sim_peer_broadcast(p, txs, n);
     else
         sim_peer_announce(p, txs, n);
 }
 
-/* Some peers that have not heard of new transactions tell of them at about the same time. */
+void sim_tell_in_full(struct sim_world *w, struct sim_peer *p, unsigned n)
+{
+    struct sim_tx *txs[16];
+
+    news_make(w, txs, n);
+    sim_peer_broadcast(p, txs, n);
+}
+
 void sim_tell_together(struct sim_world *w)
 {
     struct sim_tx *txs[8];

@@ -9,6 +9,8 @@ void sim_no_violation(struct sim_world *w);
 void sim_options(struct mr_relay_options *o, unsigned shards);
 /* A peer broadcasts or announces n new transactions, small and large. */
 void sim_tell(struct sim_world *w, struct sim_peer *p, unsigned n);
+/* The same, never announced: whoever tells may leave then. */
+void sim_tell_in_full(struct sim_world *w, struct sim_peer *p, unsigned n);
 /* Some peers that have not heard of new transactions tell of them at about the same time. */
 void sim_tell_together(struct sim_world *w);
 /* n new peers, which connect one after the other. */

@@ -228,8 +228,9 @@ void sim_net_shut(struct sim_net *n, int end)
         return;
     out->fin = true;
     out->sending = false; /* the rest of a send that was under way is lost */
+    out->last_arrival_ns = MR_MAX(out->last_arrival_ns, n->sim->now_ns + out->profile.latency_ns);
     if (!out->broken)
-        sim_at(n->sim, arrival(out), fin_arrives, out, 0);
+        sim_at(n->sim, out->last_arrival_ns, fin_arrives, out, 0); /* with the last byte */
 }
 
 /* ---- reading ---- */
