@@ -235,6 +235,12 @@ static void take_event(struct mr_shard *s, const struct mr_shard_event *e)
     }
 }
 
+/* The remote closed, or what we send does not reach it any more. */
+static bool is_end(const struct mr_shard_event *e)
+{
+    return e->kind == MR_EVENT_ENDED || (e->kind == MR_EVENT_SENT && e->result < 0);
+}
+
 /* ---- the head ---- */
 
 /* Rules, base fee and gas limit follow the head; a change is told to peers and other shards. */
@@ -370,12 +376,12 @@ uint64_t mr_shard_turn(struct mr_shard *s, struct mr_time now, const struct mr_s
     while (mr_mail_take(s->setup.mesh, s->setup.self, &mail))
         take_mail(s, &mail);
     for (size_t i = 0; i < n; i++)
-        if (events[i].kind != MR_EVENT_ENDED)
+        if (!is_end(&events[i]))
             take_event(s, &events[i]);
     mr_receive_rounds(s);
     /* An end comes behind what was said before it: often a Disconnect with its reason. */
     for (size_t i = 0; i < n; i++)
-        if (events[i].kind == MR_EVENT_ENDED)
+        if (is_end(&events[i]))
             take_event(s, &events[i]);
     mr_wheel_advance(&s->wheel, mr_shard_ms(s), mr_peer_timer, s);
     mr_fetch_advance(s->fetch, mr_shard_ms(s));
