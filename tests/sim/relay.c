@@ -395,7 +395,8 @@ struct sim_relay *sim_relay_new(const struct sim_relay_setup *setup)
     mr_secp_keypair_make(r->secp, &r->key, sim_entropy, r->sim);
     sim_entropy(r->sim, r->boot_key, sizeof r->boot_key);
     r->handovers = sim_alloc(SIM_DOOR_MAX * sizeof *r->handovers);
-    r->mesh = mr_mesh_new(r->options.shards, 2 * SIM_DOOR_MAX, 64, 256);
+    r->mesh =
+        mr_mesh_new(r->options.shards, 2 * SIM_DOOR_MAX, (uint32_t)sim_between(r->sim, 4, 64), 256);
     MR_ASSERT(r->mesh);
     for (unsigned i = 0; i < r->options.shards; i++) {
         struct sim_shard *sh = &r->shards[i];

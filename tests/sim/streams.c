@@ -133,8 +133,9 @@ static void chunk_arrives(void *ctx, uint64_t arg)
 
     (void)arg;
     p->in_flight -= c->n;
-    if (p->broken) {
+    if (p->gone) {
         chunk_free(c);
+        pump(p);
         return;
     }
     p->unread += c->n;
@@ -341,14 +342,25 @@ void sim_net_own(struct sim_net *n, int end, const struct sim_handlers *h)
     e->in->reading = SIM_READ_NONE;
 }
 
-/* Nobody reads any more: what is under way is lost, and the writer's sends fail. */
-static void reader_gone(struct sim_pipe *p)
+static void breaks(void *ctx, uint64_t arg)
+{
+    struct sim_pipe *p = ctx;
+
+    (void)arg;
+    p->broken = true;
+    pump(p);
+}
+
+/* Nobody reads any more: what is under way is lost, and the writer's sends fail, when word of that
+ * has come to it: behind whatever came the same way before. */
+static void reader_gone(struct sim_pipe *p, uint64_t word_ns)
 {
     p->reading = SIM_READ_NONE;
-    p->broken = true;
+    p->gone = true;
     while (p->head)
         chunk_take(p, p->head->n - p->head->taken);
     pump(p);
+    sim_at(p->net->sim, word_ns, breaks, p, 0);
 }
 
 void sim_net_close(struct sim_net *n, int end)
@@ -359,7 +371,7 @@ void sim_net_close(struct sim_net *n, int end)
         return;
     sim_net_shut(n, end);
     e->closed = true;
-    reader_gone(e->in);
+    reader_gone(e->in, e->out->last_arrival_ns);
 }
 
 void sim_net_cut(struct sim_net *n, int end)
@@ -368,7 +380,7 @@ void sim_net_cut(struct sim_net *n, int end)
 
     e->out->fin = true; /* and it never arrives */
     e->out->sending = false;
-    e->out->broken = true;
+    e->out->broken = e->out->gone = true;
     e->closed = true;
     e->in->reading = SIM_READ_NONE;
 }

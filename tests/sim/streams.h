@@ -45,7 +45,9 @@ struct sim_pipe {
     const uint8_t *out;
     size_t out_n, out_done;
     uint32_t out_owner; /* changes with the owner: a completion for an old one is dropped */
-    bool sending, fin, broken;
+    bool sending, fin;
+    bool gone;   /* the reader reads no more */
+    bool broken; /* and the writer has noticed */
     uint64_t free_ns, last_arrival_ns;
     size_t in_flight, unread;
     /* reading */
