@@ -46,7 +46,7 @@ struct asker {
     uint64_t late_ids[LATE_IDS];
     /* the request in flight */
     uint64_t id, deadline_ms;
-    uint32_t count, cursor;
+    uint32_t count, cursor, reached; /* reached: behind the last item that was delivered */
     uint32_t busy_prev, busy_next;
     uint32_t entries[MR_FETCH_HASHES_MAX];
     uint64_t prints[MR_FETCH_HASHES_MAX]; /* first 8 bytes of each hash asked */
@@ -146,6 +146,24 @@ static void order_push(struct mr_fetch *f, uint32_t i, uint32_t slot)
     wait_append(f, &f->waiting, i);
     if (!f->askers[slot].busy && !f->askers[slot].dangling)
         f->hooks.ready(f->hooks.ctx, slot);
+}
+
+/* Puts an entry in front of a peer's order; the peer is busy. */
+static void order_unshift(struct mr_fetch *f, uint32_t i, uint32_t slot)
+{
+    struct entry *e = &f->entries[i];
+    struct list *l = &f->askers[slot].order;
+
+    e->state = MR_FETCH_WAIT;
+    e->slot = slot;
+    e->prev = NONE;
+    e->next = l->head;
+    if (l->head == NONE)
+        l->tail = i;
+    else
+        f->entries[l->head].prev = i;
+    l->head = i;
+    wait_append(f, &f->waiting, i);
 }
 
 /* Takes it out of the order or list that its state put it in. */
@@ -524,7 +542,7 @@ bool mr_fetch_take_request(struct mr_fetch *f, uint32_t slot, struct mr_fetch_re
 
     if (!a->present || a->busy || a->dangling || a->order.head == NONE)
         return false;
-    a->count = a->cursor = 0;
+    a->count = a->cursor = a->reached = 0;
     while (a->order.head != NONE && a->count < MR_FETCH_HASHES_MAX) {
         uint32_t i = a->order.head;
         struct entry *e = &f->entries[i];
@@ -583,10 +601,16 @@ static bool was_asked(struct asker *a, const struct mr_hash *hash)
 
         if (a->prints[at] == print) {
             a->cursor = at + 1;
+            a->reached = MR_MAX(a->reached, a->cursor);
             return true;
         }
     }
     return false;
+}
+
+void mr_fetch_met(struct mr_fetch *f, uint32_t slot, const struct mr_hash *hash)
+{
+    (void)was_asked(&f->askers[slot], hash);
 }
 
 static bool variant_matches(const struct variant *v, uint8_t type, uint32_t size)
@@ -623,6 +647,20 @@ enum mr_fetch_delivery mr_fetch_delivered(struct mr_fetch *f, uint32_t slot,
     return result;
 }
 
+/* Answers end where they would become too long: what was asked behind the last item of one is asked
+ * again, before everything else. (What it lacks in front of that, the peer has not.) */
+static void rest_ask_again(struct mr_fetch *f, uint32_t slot)
+{
+    struct asker *a = &f->askers[slot];
+
+    for (uint32_t k = a->count; a->reached > 0 && k-- > a->reached;) {
+        struct entry *e = &f->entries[a->entries[k]];
+
+        if (e->state == MR_FETCH_ASKED && e->slot == slot && print_of(&e->hash) == a->prints[k])
+            order_unshift(f, a->entries[k], slot);
+    }
+}
+
 void mr_fetch_answer_end(struct mr_fetch *f, uint32_t slot, uint64_t now_ms)
 {
     struct asker *a = &f->askers[slot];
@@ -630,6 +668,7 @@ void mr_fetch_answer_end(struct mr_fetch *f, uint32_t slot, uint64_t now_ms)
     (void)now_ms;
     if (!a->present || !a->busy)
         return;
+    rest_ask_again(f, slot);
     request_end(f, slot, false);
     if (a->order.head != NONE)
         f->hooks.ready(f->hooks.ctx, slot);

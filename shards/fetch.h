@@ -77,7 +77,11 @@ enum mr_err mr_fetch_answer_begin(struct mr_fetch *f, uint32_t slot, uint64_t id
 enum mr_fetch_delivery mr_fetch_delivered(struct mr_fetch *f, uint32_t slot,
                                           const struct mr_hash *hash, uint8_t type, uint32_t size,
                                           uint64_t *sources, uint64_t now_ms);
-/* The answer is over: what it lacked goes to the next source. */
+/* One item of that answer that needs no asking about, because it is known: it counts as an item. */
+void mr_fetch_met(struct mr_fetch *f, uint32_t slot, const struct mr_hash *hash);
+/* The answer is over: what it lacked goes to the next source, but for what was asked behind its
+ * last item: answers end where they would become too long, and the rest is asked of the same peer.
+ */
 void mr_fetch_answer_end(struct mr_fetch *f, uint32_t slot, uint64_t now_ms);
 /* hash arrived in another way (broadcast, another shard) or was refused: forget it; sources as
  * above (may be NULL). False: it was not here. */

@@ -191,6 +191,8 @@ static bool item_take(struct mr_shard *s, struct mr_peer *p, struct mr_item *it,
         else
             MR_COUNT(s->metrics.tx_duplicate, 1);
         known_already(s, p, seen);
+        if (!broadcast)
+            mr_fetch_met(s->fetch, p->slot, &it->hash);
         return true;
     }
     mr_bitmap_zero(s->sources, s->slots);

@@ -141,6 +141,36 @@ static void requests_keep_the_announcers_order_and_bounds(void **state)
     assert_false(mr_fetch_take_request(w->f, 2, &r, 1000));
 }
 
+/* Five are asked for: the answer lacks the first, has the second, and ends behind the third. */
+static void what_an_answer_has_no_room_for_is_asked_again(void **state)
+{
+    struct world *w = *state;
+    struct mr_fetch_request r;
+    struct mr_hash h;
+    uint32_t asked;
+
+    for (uint32_t i = 0; i < 5; i++)
+        announce(w, 2, i);
+    assert_true(mr_fetch_take_request(w->f, 2, &r, 1000));
+    announce(w, 2, 9);
+    assert_int_equal(mr_fetch_answer_begin(w->f, 2, r.id, &asked), MR_OK);
+    h = hash_of(1);
+    assert_int_equal(mr_fetch_delivered(w->f, 2, &h, 2, 200, NULL, 1000), MR_FETCH_DELIVERED);
+    h = hash_of(2);
+    assert_true(mr_fetch_settle(w->f, &h, NULL, 1000));
+    mr_fetch_met(w->f, 2, &h);
+    mr_fetch_answer_end(w->f, 2, 1000);
+    assert_true(mr_fetch_take_request(w->f, 2, &r, 1000));
+    assert_int_equal(r.count, 3); /* the first is given up, the rest stands in its old place */
+    for (uint32_t i = 0; i < 3; i++) {
+        h = hash_of(i < 2 ? 3 + i : 9);
+        assert_memory_equal(r.hashes[i].b, h.b, 32);
+    }
+    assert_int_equal(mr_fetch_answer_begin(w->f, 2, r.id, &asked), MR_OK);
+    mr_fetch_answer_end(w->f, 2, 1000); /* nothing at all: it has none of them */
+    assert_int_equal(mr_fetch_length(w->f), 0);
+}
+
 static void a_silent_source_is_left_for_the_next_and_not_asked_again(void **state)
 {
     struct world *w = *state;
@@ -394,6 +424,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ALONE(an_unknown_hash_is_asked_of_its_announcer_at_once),
         ALONE(requests_keep_the_announcers_order_and_bounds),
+        ALONE(what_an_answer_has_no_room_for_is_asked_again),
         ALONE(a_silent_source_is_left_for_the_next_and_not_asked_again),
         ALONE(answers_nobody_asked_for_are_breaches),
         ALONE(an_answer_that_has_begun_is_in_time),
