@@ -304,20 +304,30 @@ void mr_dispatcher_dialled(struct mr_dispatcher *d, struct mr_pending *p, int32_
 
 /* ---- on the way ---- */
 
+static void wait_agreed(struct mr_dispatcher *d, struct mr_pending *p, uint64_t *counter)
+{
+    if (p->queued)
+        return;
+    MR_COUNT(*counter, 1);
+    p->agreed_ns = d->now_ns;
+    mr_pending_queue_push(d, &d->agreed, p);
+}
+
 /* AGREED, and our Hello is out. */
 static void become_session(struct mr_dispatcher *d, struct mr_pending *p)
 {
     enum mr_end end = mr_session_allowed(d, p);
 
+    if (end == MR_END_DUPLICATE && (!p->queued || d->now_ns < p->agreed_ns + MR_THIRD_WAIT_NS)) {
+        wait_agreed(d, p, &d->metrics.third_waits);
+        return;
+    }
     if (end) {
         mr_dispatcher_end(d, p, end);
         return;
     }
     if (!mr_session_hand_over(d, p)) {
-        if (!p->queued) {
-            MR_COUNT(d->metrics.handover_waits, 1);
-            mr_pending_queue_push(d, &d->agreed, p);
-        }
+        wait_agreed(d, p, &d->metrics.handover_waits);
         return;
     }
     mr_dispatcher_leave_queue(d, p);
@@ -330,12 +340,14 @@ static void become_session(struct mr_dispatcher *d, struct mr_pending *p)
 
 void mr_dispatcher_retry_agreed(struct mr_dispatcher *d)
 {
-    for (uint32_t n = d->agreed.count; n > 0 && d->agreed.head != MR_NO_PENDING; n--) {
-        struct mr_pending *p = mr_dispatcher_pending(d, d->agreed.head);
-        uint32_t before = d->agreed.count;
+    uint32_t next;
 
+    for (uint32_t i = d->agreed.head; i != MR_NO_PENDING; i = next) {
+        struct mr_pending *p = mr_dispatcher_pending(d, i);
+
+        next = p->next;
         become_session(d, p);
-        if (d->agreed.count == before)
+        if (p->queued && !d->handover_free)
             return; /* still none free */
     }
 }

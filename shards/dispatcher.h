@@ -36,6 +36,9 @@
 #define MR_DISPATCHER_ACCEPTS     64 /* a turn */
 /* How long a Disconnect may take to leave, and its reader to close. */
 #define MR_LINGER_NS (1 * MR_SECOND)
+/* How long a third session of one identity waits, agreed, for one of the two to be gone: a remote
+ * that closes and comes again is often faster than the shard that tells us of the end (H-09). */
+#define MR_THIRD_WAIT_NS (500 * MR_MS)
 
 enum mr_dispatcher_event_kind {
     MR_DISPATCHER_ACCEPTED, /* result: a connected descriptor; remote: whose */

@@ -32,8 +32,6 @@ static bool judge_claim(struct mr_dispatcher *d, const struct mr_pending *p, enu
         *refuse = MR_END_OWN_ID;
     else if (mr_dispatcher_full(d) && !(e && (e->is_static || e->trusted)))
         *refuse = MR_END_FULL;
-    else if (e && e->sessions >= MR_NODE_SESSIONS_MAX)
-        *refuse = MR_END_DUPLICATE;
     return *refuse != MR_END_FULL || mr_dispatcher_idle(d);
 }
 

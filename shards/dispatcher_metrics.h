@@ -69,6 +69,7 @@ int mr_end_reason(enum mr_end e); /* enum mr_reason, or MR_END_SILENTLY */
     X(handshakes_inbound, "inbound handshakes done")                                               \
     X(handshakes_outbound, "outbound handshakes done")                                             \
     X(handover_waits, "sessions that had to wait for a hand-over object")                          \
+    X(third_waits, "third sessions of one identity that waited for an end")                        \
     X(sessions_begun, "sessions handed to shards")                                                 \
     X(sessions_second, "of these, second ones of their identity")                                  \
     X(sessions_agreed, "sessions whose Status agreed")                                             \

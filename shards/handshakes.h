@@ -63,6 +63,7 @@ struct mr_pending {
     uint16_t heard_reason; /* of the remote's Disconnect */
     struct mr_endpoint remote;
     uint64_t begun_ns, deadline_ns;
+    uint64_t agreed_ns; /* since when it waits to become a session */
     struct mr_timer timer;
     struct mr_node_id id; /* with has_id: whom it claims to be, proven from HELLO on */
     union {

@@ -272,12 +272,36 @@ static void second_session_is_the_shards_to_judge_and_a_third_is_told_0x05(void 
     assert_true(join(3));
     assert_int_equal(w.sessions[0].shard, w.sessions[1].shard);
     assert_int_equal(dsp_metric(&w, "sessions_second"), 1);
-    assert_int_equal(refusal(3), 0x05);
+    assert_false(join(3)); /* waits */
+    assert_int_equal(dsp_metric(&w, "third_waits"), 1);
+    dsp_advance(&w, MR_THIRD_WAIT_NS + MR_MS);
+    peers[3].snappy = true;
+    assert_int_equal(dsp_peer_reason(&peers[3], &wires[3]), 0x05);
     assert_int_equal(dsp_metric(&w, "end_duplicate"), 1);
     assert_true(w.sessions[0].live && w.sessions[1].live);
     dsp_session_end(&w, &w.sessions[0], MR_CLOSED_DUPLICATE);
     dsp_run(&w);
     assert_true(join(3));
+}
+
+/* H-09: who closes and comes again may be faster than the shard's word that it is gone. */
+static void a_third_session_takes_the_place_of_one_that_ends_meanwhile(void **state)
+{
+    struct mr_relay_options o = tiny();
+
+    (void)state;
+    o.inbound_throttle_ns = 0;
+    begin(&o);
+    assert_true(join(3));
+    assert_true(join(3));
+    assert_false(join(3));
+    assert_true(join(4)); /* others do not wait behind it */
+    dsp_advance(&w, MR_THIRD_WAIT_NS / 2);
+    dsp_session_end(&w, &w.sessions[1], MR_CLOSED_REMOTE);
+    dsp_run(&w);
+    assert_int_equal(w.sessions_n, 4);
+    assert_int_equal(dsp_metric(&w, "end_duplicate"), 0);
+    assert_int_equal(dsp_metric(&w, "sessions_begun"), 4);
 }
 
 /* C-02: many at once with one key, from many addresses. */
@@ -313,9 +337,11 @@ static void of_400_parallel_dials_with_one_key_two_are_handed_over(void **state)
         dsp_peer_hello(&peers[i], &wires[i], &hello);
         peers[i].snappy = true;
         dsp_run(&w);
-        if (w.sessions_n == 2 && dsp_peer_reason(&peers[i], &wires[i]) == 0x05)
-            refused++;
     }
+    assert_int_equal(w.sessions_n, 2);
+    dsp_advance(&w, MR_THIRD_WAIT_NS + MR_MS);
+    for (unsigned i = 0; i < N; i++)
+        refused += dsp_peer_reason(&peers[i], &wires[i]) == 0x05;
     assert_int_equal(w.sessions_n, 2);
     assert_int_equal(refused, N - 2);
     assert_int_equal(dsp_metric(&w, "end_duplicate"), N - 2);
@@ -511,6 +537,7 @@ int main(void)
         TEST(reloading_the_list_does_not_dial_who_is_connected),
         TEST(list_over_its_limit_says_so),
         TEST(second_session_is_the_shards_to_judge_and_a_third_is_told_0x05),
+        TEST(a_third_session_takes_the_place_of_one_that_ends_meanwhile),
         TEST(of_400_parallel_dials_with_one_key_two_are_handed_over),
         TEST(addresses_are_throttled_but_not_lan_and_loopback),
         TEST(loopback_is_public_when_a_test_says_so),

@@ -240,7 +240,7 @@ static void random_events(uint64_t seed, unsigned events)
     assert_true(w.sessions_n > events / 200); /* it was not all junk */
     assert_int_equal(w.live_counted_max, o.maxpeers);
     assert_true(dsp_metric(&w, "end_full") > 0);
-    assert_true(dsp_metric(&w, "end_duplicate") > 0);
+    assert_true(dsp_metric(&w, "third_waits") > 0);
     assert_true(dsp_metric(&w, "sessions_second") > 0);
     assert_true(dsp_metric(&w, "handshakes_outbound") > 0);
     while ((s = some_session()))
