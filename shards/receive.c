@@ -14,13 +14,13 @@ bool mr_receive_blocked(const struct mr_shard *s, const struct mr_peer *p)
 
 void mr_receive_block(struct mr_shard *s, struct mr_peer *p)
 {
+    if (p->resume_ns) /* also when it is paused already, by something that may end sooner */
+        mr_peer_arm(s, p);
     if (p->paused)
         return;
     p->paused = true;
     MR_COUNT(s->metrics.receive_paused, 1);
     s->setup.port.pause(s->setup.port.ctx, p->slot, p->generation);
-    if (p->resume_ns)
-        mr_peer_arm(s, p);
 }
 
 static void rx_push(struct mr_shard *s, struct mr_peer *p)
@@ -108,6 +108,9 @@ static bool gather_grow(struct mr_shard *s, struct mr_peer *p, uint32_t extra)
     uint64_t want = MR_MAX(need, MR_MIN((uint64_t)frame_total(p), MR_MAX(2 * need, 2048u)));
     struct mr_buf *b;
 
+    if (in_gather(p)) /* a fast peer brings hundreds of pieces a turn: not a copy of all for each */
+        want = MR_MAX(
+            want, MR_MIN(need + need / 2, need <= GATHER_SMALL ? GATHER_SMALL : MR_BUF_SIZE_MAX));
 #ifdef MR_SABOTAGE_F_01
     want = MR_MAX(need, (uint64_t)frame_total(p));
 #endif
