@@ -37,7 +37,7 @@ struct account {
     uint32_t head, tail; /* its items, in order */
     uint32_t next_turn;  /* ring of peers with items */
     uint32_t blobs;      /* with the service */
-    uint64_t pool_bytes; /* of bodies in the log that it brought */
+    uint64_t pool_bytes; /* of bodies in the log that it brought lately */
     struct mr_bucket txs, bytes;
 };
 

@@ -103,5 +103,6 @@ bool mr_admit_full(const struct mr_admit *a, uint32_t n);
 bool mr_admit_blob_room(const struct mr_admit *a, uint32_t slot, uint64_t bytes);
 /* How often each verdict of net/eth/tx_check.h was given: MR_TX_VERDICTS counters. */
 const uint64_t *mr_admit_verdicts(const struct mr_admit *a);
-/* Bodies a peer owns in the pool: charged at acceptance, given back when they leave the log. */
+/* Bodies a peer owns in the pool: charged at acceptance, given back when they leave the log or are
+ * old enough to leave: a node with few peers must not come to a stop when each has its share. */
 void mr_admit_body_left(struct mr_admit *a, const struct mr_txmeta *meta);

@@ -385,6 +385,7 @@ uint64_t mr_shard_turn(struct mr_shard *s, struct mr_time now, const struct mr_s
             take_event(s, &events[i]);
     mr_wheel_advance(&s->wheel, mr_shard_ms(s), mr_peer_timer, s);
     mr_fetch_advance(s->fetch, mr_shard_ms(s));
+    mr_txlog_age(&s->log, s->now_ns);
     mr_transactions_resume(s);
     mr_admit_verify(s->admit, s->now_ns);
     mr_transactions_doom(s);

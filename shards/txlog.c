@@ -32,10 +32,23 @@ static void body_drop(struct mr_txlog *l, struct mr_txlog_entry *e)
         l->blob_bytes -= bytes;
     else
         l->bytes -= bytes;
-    if (l->left)
+    if (l->left && !e->aged)
         l->left(l->left_ctx, mr_txmeta(e->buf));
     mr_buf_put(l->pool, e->buf);
     e->buf = NULL;
+}
+
+void mr_txlog_age(struct mr_txlog *l, uint64_t now_ns)
+{
+    for (l->young = MR_MAX(l->young, l->tail); l->young < l->head; l->young++) {
+        struct mr_txlog_entry *e = mr_txlog_at(l, l->young);
+
+        if (now_ns < e->time_ns + l->keep_ns)
+            return;
+        if (l->left && e->buf)
+            l->left(l->left_ctx, mr_txmeta(e->buf));
+        e->aged = true;
+    }
 }
 
 void mr_txlog_fini(struct mr_txlog *l)

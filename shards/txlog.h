@@ -14,6 +14,7 @@ struct mr_txlog_entry {
     struct mr_buf *buf; /* NULL: the body left */
     uint64_t time_ns;   /* mono, of acceptance */
     uint8_t type, flags;
+    bool aged; /* older than keep_ns: it no longer counts for who brought it */
     uint32_t size, size_elided;
     struct mr_hash hash;
     uint64_t sender_sip; /* SipHash(boot key, sender): the half of the body choice that is not the
@@ -27,6 +28,7 @@ struct mr_txlog {
     uint32_t words;                /* of one row */
     uint64_t head, tail;           /* next sequence number; oldest one still there */
     uint64_t body_tail, blob_tail; /* oldest that may hold a body, of either kind */
+    uint64_t young;                /* oldest that is not aged */
     uint64_t bytes, blob_bytes, bytes_max, blob_bytes_max;
     uint64_t keep_ns;
     struct mr_seen *seen;
@@ -35,7 +37,7 @@ struct mr_txlog {
     uint64_t *sweep_mask, *sweep_pending; /* freed slots: of this pass, of the next */
     uint64_t sweep_at;                    /* sequence number reached by the pass in progress */
     bool sweeping;
-    /* told of every body that leaves; may be NULL */
+    /* told once of every body that leaves, or has stayed for keep_ns; may be NULL */
     void (*left)(void *ctx, const struct mr_txmeta *meta);
     void *left_ctx;
 };
@@ -60,6 +62,8 @@ static inline uint64_t *mr_txlog_known(const struct mr_txlog *l, uint64_t seq)
 /* The entry of a hash that holds a body, or NULL. */
 struct mr_txlog_entry *mr_txlog_find(struct mr_txlog *l, const struct mr_hash *hash,
                                      uint32_t now_s);
+/* Once a turn: bodies that have stayed for keep_ns are counted for nobody any more (see left). */
+void mr_txlog_age(struct mr_txlog *l, uint64_t now_ns);
 /* The first sequence number younger than age: where a new peer's cursor starts. */
 uint64_t mr_txlog_since(const struct mr_txlog *l, uint64_t now_ns, uint64_t age_ns);
 /* to's column becomes from's: a session that takes another's place (two-session rule). */

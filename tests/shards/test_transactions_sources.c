@@ -142,6 +142,33 @@ static void blob_transactions_wait_for_proofs_and_none_is_lost(void **state)
         assert_int_equal(told(to, &t[i].hash), 1);
 }
 
+/* An eighth of the pool is a peer's, of what it brought in the last five minutes. */
+static void a_peer_at_its_share_of_the_pool_goes_on_when_that_is_old(void **state)
+{
+    struct stage *st = *state;
+    struct actor *from = actor_new(st);
+    uint64_t dropped;
+    struct sample_tx t;
+
+    for (uint32_t i = 0; stage_count(st)->tx_pool_share == 0; i++) {
+        assert_true(i < 2000);
+        stage_tx_make(
+            st, &t,
+            &(struct sample_tx_options){.who = i, .type = MR_TX_DYNAMIC_FEE, .data_bytes = 20000});
+        actor_send_txs(from, &t, 1);
+        stage_run(st, 20);
+    }
+    dropped = stage_count(st)->tx_pool_share;
+    assert_true(stage_count(st)->tx_accepted >= 40);
+    stage_run(st, 301000);
+    assert_int_equal(from->closed_why, -1);
+    stage_tx(st, &t, 5000, 0);
+    actor_send_txs(from, &t, 1);
+    stage_settle(st);
+    assert_int_equal(stage_count(st)->tx_pool_share, dropped);
+    assert_non_null(mr_txlog_find(&st->shards[0]->log, &t.hash, mr_shard_s(st->shards[0])));
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -150,6 +177,7 @@ int main(void)
         CASE(another_sources_sidecar_is_asked_for_when_the_first_is_wrong),
         CASE(a_liar_about_sizes_goes_and_what_it_delivered_stays),
         CASE(blob_transactions_wait_for_proofs_and_none_is_lost),
+        CASE(a_peer_at_its_share_of_the_pool_goes_on_when_that_is_old),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
