@@ -74,8 +74,26 @@ void mr_answer_request(struct mr_shard *s, struct mr_peer *p, uint8_t id, struct
 struct pooled {
     uint64_t request_id;
     uint32_t count, fragment_bytes, item_bytes;
+    uint64_t blob_bytes; /* against the upload budget */
     struct mr_buf *bufs[MR_HASHES_ASKED_MAX];
 };
+
+/* Upload of blobs is charged when they are announced. Whoever asks for others, or again, gets what
+ * the budget has left at this moment: a request costs 50 bytes and an answer up to a megabyte. */
+static bool blob_allowed(const struct mr_shard *s, const struct mr_peer *p, uint64_t bytes)
+{
+    return p->trusted || bytes <= p->blob_credit ||
+           mr_bucket_ready_at(&s->blob_upload, bytes - p->blob_credit) <= s->now_ns;
+}
+
+static void blob_charge(struct mr_shard *s, struct mr_peer *p, uint64_t bytes)
+{
+    uint64_t paid = MR_MIN(bytes, p->blob_credit);
+
+    p->blob_credit -= paid;
+    if (!p->trusted && bytes > paid)
+        mr_bucket_force(&s->blob_upload, bytes - paid, s->now_ns);
+}
 
 /* Looks up what was asked for, in the request's order, up to the size of one answer. */
 static void pooled_collect(struct mr_shard *s, struct mr_peer *p, const struct mr_buf *request,
@@ -84,6 +102,7 @@ static void pooled_collect(struct mr_shard *s, struct mr_peer *p, const struct m
     struct mr_hash_request r;
 
     out->count = out->fragment_bytes = out->item_bytes = 0;
+    out->blob_bytes = 0;
     if (mr_hash_request_decode(&r, mr_buf_span(request)) != MR_OK)
         MR_ASSERT(!"it was decoded when it came");
     out->request_id = r.request_id;
@@ -99,6 +118,13 @@ static void pooled_collect(struct mr_shard *s, struct mr_peer *p, const struct m
         m = mr_txmeta(e->buf);
         if (out->count > 0 && out->item_bytes + m->item_bytes > s->o->answer_max)
             break;
+        if (e->flags & MR_TXF_BLOB) {
+            if (!blob_allowed(s, p, out->blob_bytes + e->size)) {
+                MR_COUNT(s->metrics.blob_upload_refused, 1);
+                continue;
+            }
+            out->blob_bytes += e->size;
+        }
         out->bufs[out->count++] = e->buf;
         out->item_bytes += m->item_bytes;
         out->fragment_bytes += m->fragment_bytes;
@@ -168,6 +194,7 @@ static bool pooled_build(struct mr_shard *s, struct mr_peer *p, struct mr_build 
             spans[1 + i] = mr_tx_body(a.bufs[i]);
         mr_build_add(b, a.count + 1, (uint32_t)spans[0].n + a.fragment_bytes);
     }
+    blob_charge(s, p, a.blob_bytes);
     MR_COUNT(s->metrics.serve_pooled, 1);
     MR_COUNT(s->metrics.serve_pooled_items, a.count);
     return true;

@@ -6,8 +6,9 @@
 #include "core/siphash.h"
 #include "shards/shard_state.h"
 
-#define WINDOW_BYTES  (512u << 10) /* sealed before a submit: eight large slices, or many small */
-#define ANNOUNCE_ITEM 38           /* bytes of one announced hash at most, with type and size */
+#define WINDOW_BYTES    (512u << 10) /* sealed before a submit: eight large slices, or many small */
+#define ANNOUNCE_ITEM   38           /* bytes of one announced hash at most, with type and size */
+#define BLOB_CREDIT_MAX (64u << 20)  /* for a peer that asks for nothing */
 
 /* ---- the list of peers that are ready ---- */
 
@@ -353,6 +354,7 @@ static void walk_blobs(struct mr_shard *s, struct mr_peer *p, struct walk *w)
             s->blob_retry_ns = s->now_ns + 50 * MR_MS;
             return;
         }
+        p->blob_credit = MR_MIN(p->blob_credit + e->size, (uint64_t)BLOB_CREDIT_MAX);
         announce_add(s, p, w, e);
         mr_bitmap_set(known, p->slot);
     }

@@ -87,7 +87,9 @@
     X(serve_pooled_items, "transactions in these answers")                                         \
     X(serve_headers, "GetBlockHeaders answered")                                                   \
     X(serve_empty, "requests answered with nothing")                                               \
-    X(blob_upload_wait, "blob answers delayed by the upload budget")                               \
+    X(blob_upload_wait, "times that blob announcements waited for the upload budget")              \
+    X(blob_upload_refused,                                                                         \
+      "blob transactions left out of answers: not announced, over the budget")                     \
     X(head_advanced, "times that the head moved")                                                  \
     X(head_bad, "BlockHeaders answers that were refused")                                          \
     X(range_bad, "BlockRangeUpdate that breaks a rule")                                            \

@@ -133,6 +133,17 @@ void mr_peer_adopt(struct mr_shard *s, struct mr_handover *h)
     }
 }
 
+/* The first blob transaction that is no older than the log's entry seq. */
+static uint64_t blobs_since(const struct mr_shard *s, uint64_t seq)
+{
+    uint64_t oldest = s->blob_head > MR_BLOB_LOG ? s->blob_head - MR_BLOB_LOG : 0;
+    uint64_t at = s->blob_head;
+
+    while (at > oldest && s->blob_log[(at - 1) % MR_BLOB_LOG] >= seq)
+        at--;
+    return at;
+}
+
 static void activate(struct mr_shard *s, struct mr_peer *p)
 {
     uint64_t age = p->trusted ? UINT64_MAX : s->o->fresh_ns;
@@ -141,7 +152,7 @@ static void activate(struct mr_shard *s, struct mr_peer *p)
     s->active_count++;
     mr_mesh_set_peers(s->setup.mesh, s->setup.self, s->active_count);
     p->cursor = mr_txlog_since(&s->log, s->now_ns, age);
-    p->blob_cursor = s->blob_head > MR_BLOB_LOG ? s->blob_head - MR_BLOB_LOG : 0;
+    p->blob_cursor = blobs_since(s, p->cursor);
     mr_fetch_peer_add(s->fetch, p->slot, p->trusted);
     mr_head_peer_add(s->head, p->slot, p->remote, p->trusted,
                      &(struct mr_head_claim){.number = p->claim_number, .hash = p->claim_hash},
@@ -176,7 +187,9 @@ static void twins_resolve(struct mr_shard *s, struct mr_peer *first, struct mr_p
     MR_COUNT(s->metrics.peers_duplicate, 1);
     if (loser == first && first->state == MR_PEER_ACTIVE && first->works) {
         /* what the first knew, the second knows */
-        second->cursor = first->cursor;
+        second->inherits = true;
+        second->cursor = first->cursor, second->blob_cursor = first->blob_cursor;
+        second->blob_credit = first->blob_credit;
         mr_txlog_copy_column(&s->log, second->slot, first->slot);
         mr_admit_copy_source(s->admit, second->slot, first->slot);
     }
@@ -227,11 +240,11 @@ static void twin_inherit(struct mr_shard *s, struct mr_peer *gone, struct mr_pee
     heir->twin = MR_NO_SLOT;
     heir->twin_deadline_ns = 0;
     if (heir->state == MR_PEER_HELD) {
-        uint64_t cursor = heir->cursor;
+        uint64_t cursor = heir->cursor, blob_cursor = heir->blob_cursor;
 
         activate(s, heir);
-        if (cursor)
-            heir->cursor = cursor;
+        if (heir->inherits)
+            heir->cursor = cursor, heir->blob_cursor = blob_cursor;
     } else {
         heir->state = MR_PEER_AWAIT_STATUS;
         heir->adopted_ns = s->now_ns;

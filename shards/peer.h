@@ -59,7 +59,7 @@ struct mr_peer {
     bool paused;  /* its receive is paused */
     bool trusted, is_static, inbound;
     bool status_in, status_out;
-    bool works; /* the remote has said something behind its Status */
+    bool works;              /* the remote has said something behind its Status */
     bool shut;               /* the port was asked to close */
     bool closing_after_send; /* Disconnect is the last thing sealed; close when it is out */
     bool want_request;       /* fetch has a request for it */
@@ -71,7 +71,8 @@ struct mr_peer {
     uint32_t slot, generation;
     uint32_t next_ready;
     uint64_t cursor, blob_cursor;
-    uint64_t body_sip; /* SipHash(boot key, id): the peer's half of the body choice */
+    uint64_t blob_credit; /* bytes of answers that announcements to it have been charged for */
+    uint64_t body_sip;    /* SipHash(boot key, id): the peer's half of the body choice */
     struct mr_buf *send_buf;
     uint64_t send_begun_ns;
     struct mr_long_frame *long_frame;
@@ -100,6 +101,7 @@ struct mr_peer {
 
     /* the other session of this identity, or NO_SLOT */
     uint32_t twin;
+    bool inherits; /* cursors: it takes that one's place */
     uint64_t
         twin_deadline_ns; /* same direction: the old one was pinged; no pong by then: replaced */
 
