@@ -14,7 +14,8 @@
 
 static bool has_blob_work(const struct mr_shard *s, const struct mr_peer *p)
 {
-    return p->blob_cursor < s->blob_head && s->now_ns >= s->blob_retry_ns;
+    return p->blob_chosen < s->blob_head ||
+           (p->blob_cursor < p->blob_chosen && s->now_ns >= s->blob_retry_ns);
 }
 
 static bool has_work(const struct mr_shard *s, const struct mr_peer *p)
@@ -70,10 +71,15 @@ static void ready_remove(struct mr_shard *s, struct mr_peer *p)
     p->ready = false;
 }
 
-/* The log has grown, or blobs may be announced again: peers that were idle have work. */
+/* The log has grown, or blobs may be announced again: peers that were idle have work. Who found the
+ * upload budget spent comes first. */
 static void ready_all(struct mr_shard *s)
 {
-    for (size_t i = 0; (i = mr_bitmap_next(s->live, s->slots, i)) != MR_BITMAP_NONE; i++)
+    size_t first = s->ready_from;
+
+    for (size_t i = first; (i = mr_bitmap_next(s->live, s->slots, i)) != MR_BITMAP_NONE; i++)
+        mr_flush_ready(s, mr_shard_peer(s, (uint32_t)i));
+    for (size_t i = 0; (i = mr_bitmap_next(s->live, first, i)) != MR_BITMAP_NONE && i < first; i++)
         mr_flush_ready(s, mr_shard_peer(s, (uint32_t)i));
 }
 
@@ -333,31 +339,78 @@ static void walk_log(struct mr_shard *s, struct mr_peer *p, struct walk *w)
     p->cursor = seq;
 }
 
-/* Blob transactions are announced only: to about sqrt(n) peers at once, to others while the upload
- * budget covers the answer that each announcement promises. */
-static void walk_blobs(struct mr_shard *s, struct mr_peer *p, struct walk *w)
+/* An entry of the blob log that p lacks; NULL if there is nothing to tell. */
+static const struct mr_txlog_entry *blob_lacked(const struct mr_shard *s, const struct mr_peer *p,
+                                                uint64_t at)
 {
-    if (s->blob_head > MR_BLOB_LOG && p->blob_cursor < s->blob_head - MR_BLOB_LOG)
-        p->blob_cursor = s->blob_head - MR_BLOB_LOG;
-    for (; p->blob_cursor < s->blob_head && w->announced < w->announce_max; p->blob_cursor++) {
-        uint64_t seq = s->blob_log[p->blob_cursor % MR_BLOB_LOG];
-        const struct mr_txlog_entry *e = mr_txlog_at(&s->log, seq);
-        uint64_t *known = mr_txlog_known(&s->log, seq);
-        uint64_t key[2] = {p->body_sip, s->setup.boot_key[0]};
+    uint64_t seq = s->blob_log[at % MR_BLOB_LOG];
+    const struct mr_txlog_entry *e = mr_txlog_at(&s->log, seq);
 
-        if (seq < s->log.tail || !e->buf || mr_bitmap_test(known, p->slot))
+    if (seq < s->log.tail || !e->buf || mr_bitmap_test(mr_txlog_known(&s->log, seq), p->slot))
+        return NULL;
+    return e;
+}
+
+static void blob_tell(struct mr_shard *s, struct mr_peer *p, struct walk *w, uint64_t at)
+{
+    uint64_t seq = s->blob_log[at % MR_BLOB_LOG];
+    const struct mr_txlog_entry *e = mr_txlog_at(&s->log, seq);
+
+    p->blob_credit = MR_MIN(p->blob_credit + e->size, (uint64_t)BLOB_CREDIT_MAX);
+    announce_add(s, p, w, e);
+    mr_bitmap_set(mr_txlog_known(&s->log, seq), p->slot);
+}
+
+/* Blob transactions are announced only, and the upload budget is charged with the answer that each
+ * announcement promises: to about sqrt(n) peers at once, whatever the budget says, ... */
+static void walk_blobs_chosen(struct mr_shard *s, struct mr_peer *p, struct walk *w)
+{
+    uint64_t key[2] = {p->body_sip, s->setup.boot_key[0]};
+
+    for (; p->blob_chosen < s->blob_head && w->announced < w->announce_max; p->blob_chosen++) {
+        const struct mr_txlog_entry *e = blob_lacked(s, p, p->blob_chosen);
+
+        if (!e || (!p->trusted && mr_siphash_32(key, e->hash.b) > s->full_threshold))
             continue;
-        if (mr_siphash_32(key, e->hash.b) <= s->full_threshold || p->trusted) {
-            mr_bucket_force(&s->blob_upload, e->size, s->now_ns);
-        } else if (!mr_bucket_take(&s->blob_upload, e->size, s->now_ns)) {
+        mr_bucket_force(&s->blob_upload, e->size, s->now_ns);
+        blob_tell(s, p, w, p->blob_chosen);
+    }
+}
+
+/* ... and to the others, one at a time and in turn, while there is budget: what it does not reach
+ * while it is young, blocks have reached. */
+static void walk_blobs_others(struct mr_shard *s, struct mr_peer *p, struct walk *w)
+{
+    for (; p->blob_cursor < p->blob_chosen && w->announced < w->announce_max; p->blob_cursor++) {
+        const struct mr_txlog_entry *e = blob_lacked(s, p, p->blob_cursor);
+
+        if (!e)
+            continue;
+        if (s->now_ns - e->time_ns > s->o->fresh_ns) {
+            MR_COUNT(s->metrics.blob_untold, 1);
+            continue;
+        }
+        if (!mr_bucket_take(&s->blob_upload, e->size, s->now_ns)) {
             MR_COUNT(s->metrics.blob_upload_wait, 1);
-            s->blob_retry_ns = s->now_ns + 50 * MR_MS;
+            s->blob_retry_ns =
+                MR_MAX(s->now_ns + 50 * MR_MS, mr_bucket_ready_at(&s->blob_upload, e->size));
+            s->ready_from = p->slot;
             return;
         }
-        p->blob_credit = MR_MIN(p->blob_credit + e->size, (uint64_t)BLOB_CREDIT_MAX);
-        announce_add(s, p, w, e);
-        mr_bitmap_set(known, p->slot);
+        blob_tell(s, p, w, p->blob_cursor++);
+        return;
     }
+}
+
+static void walk_blobs(struct mr_shard *s, struct mr_peer *p, struct walk *w)
+{
+    uint64_t oldest = s->blob_head > MR_BLOB_LOG ? s->blob_head - MR_BLOB_LOG : 0;
+
+    p->blob_chosen = MR_MAX(p->blob_chosen, oldest);
+    p->blob_cursor = MR_MAX(p->blob_cursor, oldest);
+    walk_blobs_chosen(s, p, w);
+    if (s->now_ns >= s->blob_retry_ns)
+        walk_blobs_others(s, p, w);
 }
 
 static void build_announcement(struct mr_shard *s, struct mr_peer *p, struct mr_build *b,

@@ -87,6 +87,7 @@
     X(serve_pooled_items, "transactions in these answers")                                         \
     X(serve_headers, "GetBlockHeaders answered")                                                   \
     X(serve_empty, "requests answered with nothing")                                               \
+    X(blob_untold, "blob transactions that a peer was not told of while they were young")          \
     X(blob_upload_wait, "times that blob announcements waited for the upload budget")              \
     X(blob_upload_refused,                                                                         \
       "blob transactions left out of answers: not announced, over the budget")                     \

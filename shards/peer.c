@@ -152,7 +152,7 @@ static void activate(struct mr_shard *s, struct mr_peer *p)
     s->active_count++;
     mr_mesh_set_peers(s->setup.mesh, s->setup.self, s->active_count);
     p->cursor = mr_txlog_since(&s->log, s->now_ns, age);
-    p->blob_cursor = blobs_since(s, p->cursor);
+    p->blob_cursor = p->blob_chosen = blobs_since(s, p->cursor);
     mr_fetch_peer_add(s->fetch, p->slot, p->trusted);
     mr_head_peer_add(s->head, p->slot, p->remote, p->trusted,
                      &(struct mr_head_claim){.number = p->claim_number, .hash = p->claim_hash},
@@ -188,7 +188,8 @@ static void twins_resolve(struct mr_shard *s, struct mr_peer *first, struct mr_p
     if (loser == first && first->state == MR_PEER_ACTIVE && first->works) {
         /* what the first knew, the second knows */
         second->inherits = true;
-        second->cursor = first->cursor, second->blob_cursor = first->blob_cursor;
+        second->cursor = first->cursor;
+        second->blob_cursor = first->blob_cursor, second->blob_chosen = first->blob_chosen;
         second->blob_credit = first->blob_credit;
         mr_txlog_copy_column(&s->log, second->slot, first->slot);
         mr_admit_copy_source(s->admit, second->slot, first->slot);
@@ -240,11 +241,14 @@ static void twin_inherit(struct mr_shard *s, struct mr_peer *gone, struct mr_pee
     heir->twin = MR_NO_SLOT;
     heir->twin_deadline_ns = 0;
     if (heir->state == MR_PEER_HELD) {
-        uint64_t cursor = heir->cursor, blob_cursor = heir->blob_cursor;
+        uint64_t cursor = heir->cursor;
+        uint64_t blob_cursor = heir->blob_cursor, blob_chosen = heir->blob_chosen;
 
         activate(s, heir);
-        if (heir->inherits)
-            heir->cursor = cursor, heir->blob_cursor = blob_cursor;
+        if (heir->inherits) {
+            heir->cursor = cursor;
+            heir->blob_cursor = blob_cursor, heir->blob_chosen = blob_chosen;
+        }
     } else {
         heir->state = MR_PEER_AWAIT_STATUS;
         heir->adopted_ns = s->now_ns;

@@ -70,7 +70,9 @@ struct mr_peer {
     uint8_t closed_reason; /* enum mr_closed_reason */
     uint32_t slot, generation;
     uint32_t next_ready;
-    uint64_t cursor, blob_cursor;
+    uint64_t cursor;
+    uint64_t blob_chosen; /* up to here it was told at once of what it is chosen for */
+    uint64_t blob_cursor; /* up to here of the rest, as the upload budget allowed */
     uint64_t blob_credit; /* bytes of answers that announcements to it have been charged for */
     uint64_t body_sip;    /* SipHash(boot key, id): the peer's half of the body choice */
     struct mr_buf *send_buf;

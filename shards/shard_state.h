@@ -99,6 +99,7 @@ struct mr_shard {
 
     /* sending */
     uint32_t ready_head, ready_tail; /* list of slots, by next_ready */
+    uint32_t ready_from;             /* slot that comes first when all are made ready */
     uint64_t told_head;              /* log head up to which every idle peer was made ready */
     uint64_t sending_bytes;
     uint64_t full_threshold; /* a body goes to a peer whose mix is below it */

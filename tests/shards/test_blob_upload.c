@@ -97,10 +97,47 @@ static void who_asks_again_and_again_gets_what_the_budget_has(void **state)
     stage_close(&st);
 }
 
+/* The budget is for a few of them at a time: these take turns. About the square root of them, other
+ * ones each time, do not wait at all. */
+static void some_are_told_at_once_and_the_others_in_turn(void **state)
+{
+    static struct stage st;
+    struct sample_tx t[40];
+    struct actor *from, *to[30];
+    uint32_t least = UINT32_MAX, most = 0, at_once = 0;
+
+    (void)state;
+    start(&st, 1 << 20);
+    from = actor_new(&st);
+    for (unsigned i = 0; i < 30; i++)
+        to[i] = actor_new(&st);
+    for (uint32_t i = 0; i < 40; i++) {
+        blob_in(&st, from, &t[i], i);
+        for (unsigned k = 0; i >= 10 && k < 30; k++)
+            at_once += told(to[k], &t[i].hash);
+        stage_run(&st, 2000);
+    }
+    assert_true(at_once > 30 * 3);
+    assert_true(at_once < 30 * 15);
+    for (unsigned i = 0; i < 30; i++) {
+        uint32_t n = 0;
+
+        for (uint32_t k = 0; k < 40; k++)
+            n += told(to[i], &t[k].hash);
+        least = MR_MIN(least, n);
+        most = MR_MAX(most, n);
+    }
+    assert_true(stage_count(&st)->blob_upload_wait > 0);
+    assert_true(most < 40);
+    assert_true(least * 2 > most);
+    stage_close(&st);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_peer_hears_of_young_blob_transactions_only),
+        cmocka_unit_test(some_are_told_at_once_and_the_others_in_turn),
         cmocka_unit_test(who_asks_again_and_again_gets_what_the_budget_has),
     };
 
