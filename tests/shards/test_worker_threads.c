@@ -109,6 +109,7 @@ static void an_announcement_on_two_shards_is_fetched_once(void **state)
     struct mr_writer w = mr_writer(room, sizeof room);
     struct mr_span item;
     uint8_t type = 2;
+    uint64_t asked_ns;
     uint32_t size;
 
     (void)state;
@@ -123,6 +124,7 @@ static void an_announcement_on_two_shards_is_fetched_once(void **state)
     assert_true(mr_client_send_eth(&a, MR_ETH_NEW_POOLED_TRANSACTION_HASHES, mr_writer_span(&w)));
     assert_int_equal(mr_client_expect(&a, &m, MR_ETH_GET_POOLED_TRANSACTIONS, 5000),
                      MR_CLIENT_MESSAGE);
+    asked_ns = mr_clock_now().mono_ns;
     assert_int_equal(mr_hash_request_decode(&q, m.payload), MR_OK);
     assert_true(mr_client_send_eth(&b, MR_ETH_NEW_POOLED_TRANSACTION_HASHES, mr_writer_span(&w)));
     assert_int_equal(mr_client_sync(&b, 5000), MR_CLIENT_MESSAGE);
@@ -133,7 +135,9 @@ static void an_announcement_on_two_shards_is_fetched_once(void **state)
     assert_int_equal(mr_response_encode(&w, q.request_id, &item, 1), MR_OK);
     assert_true(mr_client_send_eth(&a, MR_ETH_POOLED_TRANSACTIONS, mr_writer_span(&w)));
     assert_true(sample_arrives(&c, &s, 5000));
-    assert_int_equal(relay_sum(&r, "fetch_requests"), 1);
+    /* a claim holds the others back for 400 ms and no longer: on a busy machine they may ask too */
+    if (mr_clock_now().mono_ns - asked_ns < 300 * MR_MS)
+        assert_int_equal(relay_sum(&r, "fetch_requests"), 1);
     assert_int_equal(relay_sum(&r, "tx_accepted"), 1);
     mr_client_close(&a);
     mr_client_close(&b);
