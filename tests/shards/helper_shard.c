@@ -222,6 +222,17 @@ static void service_mail(struct stage *st)
     }
 }
 
+void stage_blobs_ready(struct stage *st)
+{
+    const struct mr_mail ready = {.kind = MR_MAIL_READY};
+    bool wake;
+
+    for (unsigned i = 0; i < st->o.shards; i++)
+        if (!mr_mail_send(st->mesh, mr_mesh_service(st->o.shards), i, MR_MAIL_SURE, &ready, &wake))
+            MR_ASSERT(!"the stage's mail finds room");
+    stage_settle(st);
+}
+
 void stage_verdicts(struct stage *st, enum mr_blob_verdict v)
 {
     for (uint32_t i = 0; i < st->held_count; i++)
@@ -254,8 +265,11 @@ void stage_turn(struct stage *st)
 {
     st->turns++;
     for (unsigned i = 0; i < st->o.shards; i++) {
-        size_t n = events_collect(st, i);
+        size_t n;
 
+        if (st->asleep[i])
+            continue;
+        n = events_collect(st, i);
         if (st->on_turn)
             st->on_turn(st, i, true);
         st->next_ns[i] = mr_shard_turn(st->shards[i], st->now, st->events, n);
@@ -274,6 +288,8 @@ static bool mail_waits(struct stage *st)
     bool waits = false;
 
     for (unsigned i = 0; i < st->o.shards + 2; i++) {
+        if (i < st->o.shards && st->asleep[i])
+            continue;
         waits |= !mr_mail_sleep(st->mesh, i);
         mr_mail_awake(st->mesh, i);
     }
@@ -283,13 +299,14 @@ static bool mail_waits(struct stage *st)
 static bool moving(struct stage *st)
 {
     for (unsigned i = 0; i < st->o.shards; i++)
-        if (st->next_ns[i] <= st->now.mono_ns)
+        if (!st->asleep[i] && st->next_ns[i] <= st->now.mono_ns)
             return true;
     for (uint32_t i = 0; i < st->actors_count; i++) {
         const struct actor *a = &st->actors[i];
 
-        if (a->adopted && (a->close_asked || (a->flight && !a->deaf) ||
-                           (may_deliver(a) && (a->out_n > 0 || (a->hung_up && !a->end_told)))))
+        if (a->adopted && !st->asleep[a->o.shard] &&
+            (a->close_asked || (a->flight && !a->deaf) ||
+             (may_deliver(a) && (a->out_n > 0 || (a->hung_up && !a->end_told)))))
             return true;
     }
     return mail_waits(st);
@@ -315,7 +332,8 @@ void stage_run(struct stage *st, uint64_t ms)
             return;
         next = end;
         for (unsigned i = 0; i < st->o.shards; i++)
-            next = MR_MIN(next, st->next_ns[i]);
+            if (!st->asleep[i])
+                next = MR_MIN(next, st->next_ns[i]);
         st->now.wall_ns += next - st->now.mono_ns;
         st->now.mono_ns = next;
     }
@@ -506,6 +524,7 @@ void stage_free(struct stage *st)
 
 void stage_close(struct stage *st)
 {
+    memset(st->asleep, 0, sizeof st->asleep);
     if (!st->shards[0]->stopping)
         stage_stop(st, MR_REASON_QUITTING);
     stage_run(st, 2000);

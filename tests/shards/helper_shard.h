@@ -113,8 +113,9 @@ struct stage {
     struct mr_handover *handovers;
     struct mr_stack home;
     bool stopped[STAGE_SHARDS_MAX];
-    bool doubt_blobs;  /* the service's next verdicts: bad */
-    bool mute_service; /* it keeps them: stage_verdicts */
+    bool asleep[STAGE_SHARDS_MAX]; /* may be set: the shard has no turns */
+    bool doubt_blobs;              /* the service's next verdicts: bad */
+    bool mute_service;             /* it keeps them: stage_verdicts */
     uint64_t blob_checks;
     struct mr_shard_event *events;
     uint8_t **event_bytes;
@@ -160,6 +161,8 @@ static inline struct mr_shard_metrics *stage_count(struct stage *st)
 /* Mail from the dispatcher, or from another shard, to shard 0. */
 void stage_mail(struct stage *st, unsigned from, enum mr_mail_class c, const struct mr_mail *mail);
 void stage_stop(struct stage *st, uint8_t reason);
+/* The service says that it has loaded its setup: blob transactions are taken from here on. */
+void stage_blobs_ready(struct stage *st);
 /* The verdicts that a mute service kept. */
 void stage_verdicts(struct stage *st, enum mr_blob_verdict v);
 /* Buffers that peers hold: all of the shard's but the log's bodies and the verify queue's. */
