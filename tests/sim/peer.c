@@ -6,6 +6,7 @@
 #include "net/eth/message.h"
 #include "net/eth/status.h"
 #include "net/rlpx/transport.h"
+#include "tests/sim/front.h"
 #include "tests/sim/peer_messages.h"
 
 static void gone(struct sim_peer *p);
@@ -292,6 +293,12 @@ void sim_peer_connect(struct sim_peer *p, bool relay_dials)
                                       .done = greeted,
                                       .ctx = p};
     sim_session_begin(&p->session);
+    if (p->relay->front) {
+        MR_ASSERT(!relay_dials);
+        sim_front_arrives(p->relay->front, theirs,
+                          (struct mr_endpoint){p->at.ip, (uint16_t)(40000 + p->index)});
+        return;
+    }
     p->visitor = sim_relay_visit(p->relay, theirs, !relay_dials, p->at, &p->key.pub);
 }
 

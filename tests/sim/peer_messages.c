@@ -273,7 +273,7 @@ static void on_get_pooled(struct sim_peer *p, struct mr_span payload)
         a->txs[a->n++] = index_of(p->world, tx);
     }
     if (p->answers)
-        sim_at(&p->world->sim, p->world->sim.now_ns + p->answer_delay_ns, answer_send, a, 0);
+        sim_at_owned(&p->world->sim, p->world->sim.now_ns + p->answer_delay_ns, answer_send, a);
     else
         free(a);
 }

@@ -5,6 +5,7 @@
 
 #include "core/siphash.h"
 #include "net/eth/version.h"
+#include "tests/sim/front.h"
 
 #define LINGER_NS (500 * MR_MS)
 
@@ -212,12 +213,14 @@ static void port_submit(void *ctx)
 static void door_turn(void *ctx, uint64_t arg);
 static void service_turn(void *ctx, uint64_t arg);
 
-static void wake(struct sim_relay *r, unsigned thread)
+void sim_relay_wake(struct sim_relay *r, unsigned thread)
 {
     uint64_t at = r->sim->now_ns + sim_between(r->sim, 1, 30) * MR_US;
 
     if (thread < r->options.shards) {
         plan_turn(&r->shards[thread], at);
+    } else if (thread == mr_mesh_dispatcher(r->options.shards) && r->front) {
+        sim_front_wake(r->front);
     } else if (thread == mr_mesh_dispatcher(r->options.shards)) {
         if (!r->door_planned)
             sim_at(r->sim, at, door_turn, r, 0);
@@ -233,7 +236,7 @@ static void port_wake(void *ctx, unsigned thread)
 {
     struct sim_shard *sh = ctx;
 
-    wake(sh->relay, thread);
+    sim_relay_wake(sh->relay, thread);
 }
 
 static void mail(struct sim_relay *r, unsigned from, unsigned to, const struct mr_mail *m)
@@ -243,7 +246,7 @@ static void mail(struct sim_relay *r, unsigned from, unsigned to, const struct m
     if (!mr_mail_send(r->mesh, from, to, MR_MAIL_SURE, m, &asleep))
         MR_ASSERT(!"a SURE queue cannot fill");
     if (asleep)
-        wake(r, to);
+        sim_relay_wake(r, to);
 }
 
 /* The service proves one transaction after the other, each 30 to 140 ms. */
@@ -357,6 +360,7 @@ struct sim_visitor *sim_relay_visit(struct sim_relay *r, int end, bool inbound,
 {
     struct sim_visitor *v = sim_alloc(sizeof *v);
 
+    MR_ASSERT(!r->front);
     MR_ASSERT(r->visitors_count < SIM_DOOR_MAX);
     r->visitors[r->visitors_count++] = v;
     v->relay = r;
@@ -396,7 +400,8 @@ struct sim_relay *sim_relay_new(const struct sim_relay_setup *setup)
     sim_entropy(r->sim, r->boot_key, sizeof r->boot_key);
     r->handovers = sim_alloc(SIM_DOOR_MAX * sizeof *r->handovers);
     r->mesh =
-        mr_mesh_new(r->options.shards, 2 * SIM_DOOR_MAX, (uint32_t)sim_between(r->sim, 4, 64), 256);
+        mr_mesh_new(r->options.shards, 2 * SIM_DOOR_MAX + mr_dispatcher_sure_slots(&r->options),
+                    (uint32_t)sim_between(r->sim, 4, 64), 256);
     MR_ASSERT(r->mesh);
     for (unsigned i = 0; i < r->options.shards; i++) {
         struct sim_shard *sh = &r->shards[i];
@@ -435,6 +440,8 @@ void sim_relay_free(struct sim_relay *r)
     for (; r->blobs_count > 0; r->blobs_count--, r->blobs_head++)
         mr_buf_put(NULL, r->blobs[r->blobs_head % SIM_BLOBS_MAX].buf);
     mr_mesh_drain(r->mesh);
+    if (r->front)
+        sim_front_free(r->front);
     for (unsigned i = 0; i < r->options.shards; i++) {
         struct sim_shard *sh = &r->shards[i];
 

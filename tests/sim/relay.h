@@ -13,6 +13,7 @@
 #define SIM_BLOBS_MAX  64
 
 struct sim_relay;
+struct sim_front;
 struct sim_slot { /* what a peer slot of a shard is bound to */
     int end;
     uint32_t generation;
@@ -56,6 +57,7 @@ struct sim_relay {
     struct mr_mesh *mesh;
     struct sim_shard shards[SIM_SHARDS_MAX];
     uint64_t boot_key[2];
+    struct sim_front *front; /* the real dispatcher, or NULL: then there is a door */
     /* the door */
     struct sim_visitor *visitors[SIM_DOOR_MAX];
     uint32_t visitors_count;
@@ -86,6 +88,8 @@ void sim_relay_free(struct sim_relay *r);
 /* A connection for the door: inbound, or dialled to remote. */
 struct sim_visitor *sim_relay_visit(struct sim_relay *r, int end, bool inbound,
                                     struct mr_endpoint from, const struct mr_node_id *remote);
+/* Wakes a thread of its mesh. */
+void sim_relay_wake(struct sim_relay *r, unsigned thread);
 /* Disconnect(reason) to all, as at the end of the process. */
 void sim_relay_stop(struct sim_relay *r, unsigned reason);
 bool sim_relay_stopped(const struct sim_relay *r);

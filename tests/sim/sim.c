@@ -18,6 +18,9 @@ void sim_init(struct sim *s, uint64_t seed)
 
 void sim_fini(struct sim *s)
 {
+    for (size_t i = 0; i < s->heap_count; i++)
+        if (s->heap[i].owns)
+            free(s->heap[i].ctx);
     free(s->heap);
     *s = (struct sim){0};
 }
@@ -27,13 +30,8 @@ static bool before(const struct sim_event *a, const struct sim_event *b)
     return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->sequence < b->sequence;
 }
 
-void sim_at(struct sim *s, uint64_t at_ns, sim_fn *fn, void *ctx, uint64_t arg)
+static void push(struct sim *s, struct sim_event e)
 {
-    struct sim_event e = {.at_ns = MR_MAX(at_ns, s->now_ns),
-                          .sequence = s->sequence++,
-                          .fn = fn,
-                          .ctx = ctx,
-                          .arg = arg};
     size_t i = s->heap_count++;
 
     if (s->heap_count > s->heap_cap) {
@@ -44,6 +42,24 @@ void sim_at(struct sim *s, uint64_t at_ns, sim_fn *fn, void *ctx, uint64_t arg)
     for (; i > 0 && before(&e, &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
         s->heap[i] = s->heap[(i - 1) / 2];
     s->heap[i] = e;
+}
+
+void sim_at(struct sim *s, uint64_t at_ns, sim_fn *fn, void *ctx, uint64_t arg)
+{
+    push(s, (struct sim_event){.at_ns = MR_MAX(at_ns, s->now_ns),
+                               .sequence = s->sequence++,
+                               .fn = fn,
+                               .ctx = ctx,
+                               .arg = arg});
+}
+
+void sim_at_owned(struct sim *s, uint64_t at_ns, sim_fn *fn, void *ctx)
+{
+    push(s, (struct sim_event){.at_ns = MR_MAX(at_ns, s->now_ns),
+                               .sequence = s->sequence++,
+                               .fn = fn,
+                               .ctx = ctx,
+                               .owns = true});
 }
 
 static struct sim_event pop(struct sim *s)

@@ -13,6 +13,7 @@ struct sim_event {
     sim_fn *fn;
     void *ctx;
     uint64_t arg;
+    bool owns; /* ctx is freed if it never happens */
 };
 
 struct sim {
@@ -31,8 +32,10 @@ struct sim {
 
 void sim_init(struct sim *s, uint64_t seed);
 void sim_fini(struct sim *s);
-/* fn(ctx, arg) at that time, or as soon as possible. */
+/* fn(ctx, arg) at that time, or as soon as possible. The second: fn frees ctx; if the world ends
+ * before, sim_fini does. */
 void sim_at(struct sim *s, uint64_t at_ns, sim_fn *fn, void *ctx, uint64_t arg);
+void sim_at_owned(struct sim *s, uint64_t at_ns, sim_fn *fn, void *ctx);
 /* Lets everything happen until then. */
 void sim_run(struct sim *s, uint64_t until_ns);
 struct mr_time sim_time(const struct sim *s);

@@ -7,6 +7,7 @@
 #include "core/siphash.h"
 #include "crypto/keccak.h"
 #include "net/eth/tx_sample.h"
+#include "tests/sim/front.h"
 #include "tests/sim/peer.h"
 
 struct sim_world *sim_world_new(uint64_t seed)
@@ -57,6 +58,69 @@ struct sim_relay *sim_world_relay(struct sim_world *w, const struct mr_relay_opt
 
     MR_ASSERT(w->relays_count < SIM_RELAYS_MAX);
     return w->relays[w->relays_count++] = sim_relay_new(&setup);
+}
+
+struct sim_relay *sim_world_relay_whole(struct sim_world *w, const struct mr_relay_options *options)
+{
+    struct sim_relay *r = sim_world_relay(w, options, false);
+
+    r->front = sim_front_new(w, r);
+    sim_world_listen(w, r->at, sim_front_arrives, r->front);
+    return r;
+}
+
+/* ---- calls ---- */
+
+void sim_world_listen(struct sim_world *w, struct mr_endpoint at, sim_arrives_fn *fn, void *ctx)
+{
+    MR_ASSERT(w->listeners_count < MR_COUNT_OF(w->listeners));
+    w->listeners[w->listeners_count++] = (struct sim_listener){at, fn, ctx};
+}
+
+/* A connection being made: SYN there, answer back. */
+struct call {
+    struct sim_world *world;
+    struct mr_endpoint from, to;
+    struct sim_profile there, back;
+    sim_dialled_fn *fn;
+    void *ctx;
+    uint64_t tag;
+    int end;
+};
+
+static void call_answered(void *ctx, uint64_t unused)
+{
+    struct call *c = ctx;
+
+    (void)unused;
+    c->fn(c->ctx, c->tag, c->end);
+    free(c);
+}
+
+static void call_arrives(void *ctx, uint64_t unused)
+{
+    struct call *c = ctx;
+    struct sim_world *w = c->world;
+    int theirs;
+
+    (void)unused;
+    for (unsigned i = 0; i < w->listeners_count && c->end < 0; i++)
+        if (mr_endpoint_equal(w->listeners[i].at, c->to)) {
+            sim_net_connect(&w->net, &c->end, &theirs, &c->there, &c->back);
+            w->listeners[i].fn(w->listeners[i].ctx, theirs, c->from);
+        }
+    sim_at_owned(&w->sim, w->sim.now_ns + c->back.latency_ns, call_answered, c);
+}
+
+void sim_world_dial(struct sim_world *w, struct mr_endpoint from, struct mr_endpoint to,
+                    sim_dialled_fn *fn, void *ctx, uint64_t tag)
+{
+    struct call *c = sim_alloc(sizeof *c);
+
+    *c = (struct call){w, from, to, sim_world_profile(w), sim_world_profile(w), fn, ctx, tag, -1};
+    c->back.latency_ns = c->there.latency_ns; /* the same way */
+    c->from.port = (uint16_t)sim_between(&w->sim, 32768, 60999);
+    sim_at_owned(&w->sim, w->sim.now_ns + c->there.latency_ns, call_arrives, c);
 }
 
 void sim_world_link(struct sim_world *w, struct sim_relay *from, struct sim_relay *to,

@@ -17,6 +17,9 @@
 
 struct sim_peer;
 
+/* Who answers calls to an address. */
+typedef void sim_arrives_fn(void *ctx, int end, struct mr_endpoint from);
+
 struct sim_tx {
     struct mr_hash hash;
     uint8_t *raw; /* type || payload, or a legacy list; blob transactions in network form */
@@ -38,6 +41,12 @@ struct sim_world {
     unsigned relays_count;
     struct sim_peer *peers[SIM_PEERS_MAX];
     unsigned peers_count;
+    struct sim_listener {
+        struct mr_endpoint at;
+        sim_arrives_fn *fn;
+        void *ctx;
+    } listeners[SIM_PEERS_MAX];
+    unsigned listeners_count;
     struct sim_tx txs[SIM_TXS_MAX];
     unsigned txs_count;
     struct mr_map by_hash;
@@ -52,6 +61,14 @@ struct sim_world *sim_world_new(uint64_t seed);
 void sim_world_free(struct sim_world *w);
 struct sim_relay *sim_world_relay(struct sim_world *w, const struct mr_relay_options *options,
                                   bool blobs);
+/* The same with the real dispatcher, which listens. */
+struct sim_relay *sim_world_relay_whole(struct sim_world *w,
+                                        const struct mr_relay_options *options);
+void sim_world_listen(struct sim_world *w, struct mr_endpoint at, sim_arrives_fn *fn, void *ctx);
+/* Calls `to`, from: told of the end of the connection when it is made, or of -1. */
+typedef void sim_dialled_fn(void *ctx, uint64_t tag, int end);
+void sim_world_dial(struct sim_world *w, struct mr_endpoint from, struct mr_endpoint to,
+                    sim_dialled_fn *fn, void *ctx, uint64_t tag);
 /* relay `from` dials relay `to`; the visitors on both sides, if wanted. */
 void sim_world_link(struct sim_world *w, struct sim_relay *from, struct sim_relay *to,
                     const struct sim_profile *profile, struct sim_visitor **dialler,
