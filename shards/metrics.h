@@ -101,16 +101,16 @@
     X(keccak_permutations_8, "keccak permutations eight lanes wide")                               \
     X(peers, "sessions with Status agreed", GAUGE)                                                 \
     X(peers_waiting, "sessions whose Status has not come", GAUGE)                                  \
-    X(log_length, "transactions in the log", GAUGE)                                                \
-    X(bodies_bytes, "bytes of bodies held", GAUGE)                                                 \
-    X(blob_bytes, "bytes of blob transactions held", GAUGE)                                        \
+    X(log_length, "transactions in the log (of one shard: all hold the same)", PEAK)               \
+    X(bodies_bytes, "bytes of bodies in the log (of one shard)", PEAK)                             \
+    X(blob_bytes, "bytes of blob transactions in the log (of one shard)", PEAK)                    \
     X(verify_length, "transactions waiting for their signature check", GAUGE)                      \
     X(fetch_length, "hashes being fetched", GAUGE)                                                 \
     X(fetch_announced, "announced and unfetched hashes, over all peers", GAUGE)                    \
     X(gather_bytes, "bytes of large frames being received", GAUGE)                                 \
     X(send_bytes, "bytes of sends in flight", GAUGE)                                               \
     X(buffers_bytes, "bytes of buffers in use", GAUGE)                                             \
-    X(head_number, "number of the head, 0 without one", GAUGE)                                     \
+    X(head_number, "number of the head, 0 without one", PEAK)                                      \
     X(tick, "advances every second at least", GAUGE)
 
 MR_METRICS_DECLARE(mr_shard_metrics, MR_SHARD_METRICS)

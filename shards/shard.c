@@ -243,7 +243,7 @@ static bool is_end(const struct mr_shard_event *e)
 
 /* ---- the head ---- */
 
-/* Rules, base fee and gas limit follow the head; a change is told to peers and other shards. */
+/* Rules, base fee and gas limit follow the head. */
 static void follow_head(struct mr_shard *s)
 {
     const struct mr_header *h = mr_head_header(s->head);
@@ -264,10 +264,8 @@ static void follow_head(struct mr_shard *s)
 static void publish_head(struct mr_shard *s, struct mr_span rlp)
 {
     unsigned shards = mr_mesh_shards(s->setup.mesh);
-    uint64_t number = mr_head_number(s->head);
 
     MR_COUNT(s->metrics.head_advanced, 1);
-    MR_GAUGE_SET(s->metrics.head_number, number);
     for (unsigned to = 0; to < shards; to++) {
         struct mr_mail mail = {.kind = MR_MAIL_HEAD};
         bool wake = false;
@@ -280,6 +278,14 @@ static void publish_head(struct mr_shard *s, struct mr_span rlp)
         if (wake)
             s->setup.port.wake(s->setup.port.ctx, to);
     }
+}
+
+/* The head moved, by our peers' word or another shard's. */
+static void head_moved(struct mr_shard *s, uint64_t number)
+{
+    s->head_followed = number;
+    MR_GAUGE_SET(s->metrics.head_number, number);
+    follow_head(s);
     for (size_t i = 0; (i = mr_bitmap_next(s->live, s->slots, i)) != MR_BITMAP_NONE; i++) {
         struct mr_peer *p = mr_shard_peer(s, (uint32_t)i);
 
@@ -307,12 +313,12 @@ static void head_turn(struct mr_shard *s)
         p->want_header_request = true;
         mr_flush_ready(s, p);
     }
-    if (mr_head_changed(s->head, &rlp)) {
-        follow_head(s);
+    if (mr_head_changed(s->head, &rlp))
         publish_head(s, rlp);
-    } else if (s->now_ns >= s->rules_at_ns + MR_SECOND || s->rules_at_ns == 0) {
+    if (mr_head_number(s->head) != s->head_followed)
+        head_moved(s, mr_head_number(s->head));
+    else if (s->now_ns >= s->rules_at_ns + MR_SECOND || s->rules_at_ns == 0)
         follow_head(s);
-    }
 }
 
 /* ---- the turn ---- */

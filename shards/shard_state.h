@@ -71,7 +71,8 @@ struct mr_shard {
     struct mr_fetch *fetch;
     struct mr_admit *admit;
     struct mr_head *head;
-    uint64_t rules_at_ns; /* when the rules were last set */
+    uint64_t rules_at_ns;   /* when the rules were last set */
+    uint64_t head_followed; /* number of the head that they were set by */
 
     /* blob announcements */
     uint64_t blob_log[MR_BLOB_LOG]; /* sequence numbers in the log */
