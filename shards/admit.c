@@ -428,17 +428,28 @@ static bool under_base_fee(const struct mr_admit *a, const struct mr_txmeta *m)
     return a->head.has_base_fee && memcmp(m->fee_cap.b, a->head.base_fee.b, 32) < 0;
 }
 
+static enum mr_sender_verdict judge_sender(struct mr_admit *a, const struct mr_txmeta *m,
+                                           uint64_t now_ns)
+{
+    struct mr_sender_fees fees = {.fee_cap = mr_fee_of(&m->fee_cap),
+                                  .tip = mr_fee_of(&m->tip_cap),
+                                  .blob_fee_cap = mr_fee_of(&m->blob_fee_cap)};
+
+    return mr_senders_judge(&a->senders, &m->sender, m->nonce, mr_load_le64(m->hash.b), &fees,
+                            m->type == MR_TX_BLOB, now_ns);
+}
+
+void mr_admit_note(struct mr_admit *a, const struct mr_txmeta *meta, uint64_t now_ns)
+{
+    (void)judge_sender(a, meta, now_ns); /* it is admitted already */
+}
+
 /* The relay's policy on a transaction whose sender is known. False: it was dropped. */
 static bool policy_allows(struct mr_admit *a, uint32_t i, uint64_t now_ns)
 {
     struct item *it = &a->items[i];
     const struct mr_txmeta *m = meta_of(it);
-    struct mr_sender_fees fees = {.fee_cap = mr_fee_of(&m->fee_cap),
-                                  .tip = mr_fee_of(&m->tip_cap),
-                                  .blob_fee_cap = mr_fee_of(&m->blob_fee_cap)};
-    enum mr_sender_verdict v =
-        mr_senders_judge(&a->senders, &m->sender, m->nonce, mr_load_le64(m->hash.b), &fees,
-                         m->type == MR_TX_BLOB, now_ns);
+    enum mr_sender_verdict v = judge_sender(a, m, now_ns);
 
     if (a->accounts[it->slot].trusted)
         return true;

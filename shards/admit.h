@@ -83,6 +83,8 @@ void mr_admit_copy_source(struct mr_admit *a, uint32_t to, uint32_t from);
  * again. sources gets its sources' bits. False: another hash, or nothing, is there. */
 bool mr_admit_settle(struct mr_admit *a, uint32_t index, const struct mr_hash *hash,
                      uint64_t *sources);
+/* One that another shard has accepted counts for its account's rate and nonce here as well. */
+void mr_admit_note(struct mr_admit *a, const struct mr_txmeta *meta, uint64_t now_ns);
 /* When slot's buckets allow it to be read again: 0 = now. Charges are made by offer (one tx) and
  * by mr_admit_charge (bytes received). */
 void mr_admit_charge(struct mr_admit *a, uint32_t slot, uint64_t bytes, uint64_t now_ns);

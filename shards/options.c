@@ -4,6 +4,8 @@
 
 #include "core/clock.h"
 
+#define POOL_MAX (UINT64_C(1) << 40)
+
 void mr_relay_options_default(struct mr_relay_options *o)
 {
     *o = (struct mr_relay_options){
@@ -93,8 +95,13 @@ bool mr_relay_options_check(const struct mr_relay_options *o, char *why, size_t 
     else if (!is_power_of_two(o->log_entries) || !is_power_of_two(o->seen_entries) ||
              o->seen_entries < 64)
         bad = "log and seen entries must be powers of two";
-    else if (o->pool_bytes < 1u << 20)
-        bad = "--max-tx-pool-bytes must be at least 1048576";
+    else if (o->pool_bytes < 1u << 20 || o->pool_bytes > POOL_MAX)
+        bad = "--max-tx-pool-bytes must be 1048576 to 1099511627776";
+    else if (o->blob_pool_bytes > POOL_MAX)
+        bad = "--max-blob-pool-bytes must be at most 1099511627776";
+    else if (o->peer_tx_per_s < 1 || o->peer_tx_burst < 1 || o->peer_bytes_per_s < 1 ||
+             o->peer_bytes_burst < 1)
+        bad = "--peer-tx-rate and --peer-tx-burst must be at least 1: a peer over them is not read";
     else if (o->recovery_percent < 1 || o->recovery_percent > 100)
         bad = "the share of a core for signature recovery must be 1 to 100";
     if (bad)

@@ -408,6 +408,7 @@ void mr_transactions_from_shard(struct mr_shard *s, struct mr_buf *buf)
         mr_admit_settle(s->admit, seen->index, &m->hash, s->sources);
     else if (seen && seen->state == MR_SEEN_ANNOUNCED)
         mr_fetch_settle(s->fetch, &m->hash, s->sources, mr_shard_ms(s));
+    mr_admit_note(s->admit, m, s->now_ns);
     mr_transactions_append(s, buf, s->sources);
 }
 

@@ -34,6 +34,7 @@ struct world {
     unsigned tickets_count;
     struct mr_hash accepted[ACCEPTED_N];
     struct mr_address sender;
+    struct mr_txmeta meta; /* of the last one accepted */
     uint64_t known0;
     size_t accepted_count;
     unsigned refused, breaches;
@@ -47,6 +48,7 @@ static void on_accepted(void *ctx, struct mr_buf *buf, const uint64_t *known)
 
     w->accepted[w->accepted_count++ % ACCEPTED_N] = m->hash;
     w->sender = m->sender;
+    w->meta = *m;
     if (w->counts_room) {
         assert_true(w->free > 0);
         w->free--;
@@ -405,6 +407,29 @@ static void a_replacement_pays_ten_percent_more_and_not_too_often(void **state)
     assert_int_equal(w->metrics.tx_replacement_fast, 1);
 }
 
+static void what_another_shard_accepted_counts_for_its_account_here(void **state)
+{
+    struct world *w = *state;
+    uint8_t buf[8192];
+    struct mr_hash h;
+
+    offer(w, 0, make(w, buf, 3, 7, 1, 100), &h);
+    verify_all(w);
+    w->meta.nonce = 8;
+    mr_admit_note(w->a, &w->meta, w->now);
+    offer(w, 0, make(w, buf, 3, 8, 1, 105), &h);
+    verify_all(w);
+    assert_int_equal(w->metrics.tx_replacement_low, 1);
+    w->o.sender_tx_burst = 16;
+    for (unsigned i = 0; i < 200; i++) {
+        w->meta.nonce = 100 + i;
+        mr_admit_note(w->a, &w->meta, w->now);
+    }
+    offer(w, 0, make(w, buf, 3, 9, 1, 100), &h);
+    verify_all(w);
+    assert_int_equal(w->metrics.tx_over_sender_rate, 1);
+}
+
 static void what_the_head_forbids_is_dropped_or_doubtful(void **state)
 {
     struct world *w = *state;
@@ -457,6 +482,7 @@ int main(void)
         CASE(the_queue_is_bounded_and_says_so),
         CASE(a_fast_sender_becomes_doubtful_and_doubt_has_a_rate),
         CASE(a_replacement_pays_ten_percent_more_and_not_too_often),
+        CASE(what_another_shard_accepted_counts_for_its_account_here),
         CASE(what_the_head_forbids_is_dropped_or_doubtful),
         CASE(buckets_tell_when_a_peer_may_be_read_again),
     };

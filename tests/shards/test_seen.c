@@ -117,6 +117,14 @@ static void options_out_of_bounds_get_a_sentence_that_names_the_flag(void **stat
     o.handshake_budget_percent = 0;
     assert_false(mr_relay_options_check(&o, why, sizeof why));
     assert_non_null(strstr(why, "--handshake-budget"));
+    mr_relay_options_default(&o);
+    o.pool_bytes = UINT64_MAX;
+    assert_false(mr_relay_options_check(&o, why, sizeof why));
+    assert_non_null(strstr(why, "--max-tx-pool-bytes"));
+    mr_relay_options_default(&o);
+    o.peer_tx_burst = 0;
+    assert_false(mr_relay_options_check(&o, why, sizeof why));
+    assert_non_null(strstr(why, "--peer-tx-burst"));
 }
 
 int main(void)
