@@ -113,6 +113,8 @@ static void fetch(struct crowd *c, unsigned peer, struct mr_span payload)
     }
     if (n > 0) {
         assert_int_equal(mr_hash_request_encode(&w, ++c->request_id, wanted, n), MR_OK);
+        if (c->asked)
+            c->asked(c, peer, c->request_id, n);
         mr_client_send_eth(&c->peers[peer], MR_ETH_GET_POOLED_TRANSACTIONS, mr_writer_span(&w));
     }
     free(w.p);

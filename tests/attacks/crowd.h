@@ -10,6 +10,9 @@ struct crowd;
 /* Called for every message of a peer before the crowd looks at it. */
 typedef void crowd_message_fn(struct crowd *c, unsigned peer, const struct mr_client_message *m);
 
+/* Called when a peer asks for announced transactions. */
+typedef void crowd_asked_fn(struct crowd *c, unsigned peer, uint64_t request_id, size_t hashes);
+
 struct crowd {
     const struct process *relay;
     struct mr_client *peers;
@@ -23,7 +26,8 @@ struct crowd {
     unsigned twice, back; /* came again, came to whom it came from: none may */
     unsigned base_ip;     /* of the first peer; one address each */
     uint64_t request_id;
-    crowd_message_fn *seen;
+    crowd_message_fn *seen; /* these three are the test's */
+    crowd_asked_fn *asked;
     void *ctx;
 };
 

@@ -170,35 +170,13 @@ static void answers_that_nobody_asked_for_end_the_session(void **state)
 }
 
 /* Announces s and waits for the question; gives its id. */
-static uint64_t asked_for(struct mr_client *c, const struct sample *s, int timeout_ms)
+static uint64_t asked_for(struct mr_client *c, const struct sample *s)
 {
-    struct mr_client_message m;
-    struct mr_hash_request q;
+    uint64_t id;
 
     sample_announce(c, s);
-    assert_int_equal(mr_client_expect(c, &m, MR_ETH_GET_POOLED_TRANSACTIONS, timeout_ms),
-                     MR_CLIENT_MESSAGE);
-    assert_int_equal(mr_hash_request_decode(&q, m.payload), MR_OK);
-    return q.request_id;
-}
-
-static bool send_pooled(struct mr_client *c, uint64_t request_id, const struct sample *const *s,
-                        size_t n)
-{
-    size_t payload = 0, room;
-    struct mr_writer w;
-    bool ok;
-
-    for (size_t i = 0; i < n; i++)
-        payload += mr_tx_item_len(mr_span(s[i]->raw, s[i]->n));
-    room = payload + 64;
-    w = mr_writer(malloc(room), room);
-    ok = mr_response_put_head(&w, request_id, payload) == MR_OK;
-    for (size_t i = 0; ok && i < n; i++)
-        ok = mr_tx_item_put(&w, mr_span(s[i]->raw, s[i]->n)) == MR_OK;
-    ok = ok && mr_client_send_eth(c, MR_ETH_POOLED_TRANSACTIONS, mr_writer_span(&w));
-    free(w.p);
-    return ok;
+    assert_true(sample_question(c, s, &id, 3000));
+    return id;
 }
 
 enum answer_row {
@@ -233,27 +211,27 @@ static void an_answer_must_fit_its_question(void **state)
         sample_make(&asked, 10 * row, 0, 100);
         sample_make(&extra, 10 * row + 1, 0, 100);
         sample_make(&others, 10 * row + 2, 0, 100);
-        id = asked_for(&c, &asked, 3000);
+        id = asked_for(&c, &asked);
         if (row == ID_BELOW)
             id--;
         if (row == ID_ABOVE)
             id++;
         if (row == OTHERS_ID)
-            id = asked_for(&other, &others, 3000);
+            id = asked_for(&other, &others);
         if (row == LATE || row == LATE_TWICE)
             process_sleep_ms(1500);
         if (row == WRONG_CODE)
             assert_true(send_empty_answer(&c, MR_ETH_BLOCK_BODIES, id));
         else if (row == EMPTY)
-            assert_true(send_pooled(&c, id, both, 0));
+            assert_true(samples_answer(&c, id, both, 0));
         else if (row == ONE_MORE)
-            assert_true(send_pooled(&c, id, both, 2));
+            assert_true(samples_answer(&c, id, both, 2));
         else if (row == OTHER_ITEM)
-            assert_true(send_pooled(&c, id, both + 1, 1));
+            assert_true(samples_answer(&c, id, both + 1, 1));
         else
-            assert_true(send_pooled(&c, id, both, 1));
+            assert_true(samples_answer(&c, id, both, 1));
         if (row == AGAIN || row == LATE_TWICE)
-            send_pooled(&c, id, both, 1);
+            samples_answer(&c, id, both, 1);
         if (stays) {
             if (mr_client_sync(&c, 3000) != MR_CLIENT_MESSAGE)
                 fail_msg("row %u: ended with reason %u", row, c.reason);
@@ -533,14 +511,11 @@ static void a_transaction_twice_in_a_message_ends_the_session(void **state)
         } else { /* in an answer */
             const struct sample *twice[2] = {&s, &s};
             struct mr_hash hashes[2] = {s.hash, {{1}}};
-            struct mr_client_message m;
-            struct mr_hash_request q;
+            uint64_t id;
 
             assert_true(announce_hashes(&c, hashes, 2, (uint32_t)s.n));
-            assert_int_equal(mr_client_expect(&c, &m, MR_ETH_GET_POOLED_TRANSACTIONS, 3000),
-                             MR_CLIENT_MESSAGE);
-            assert_int_equal(mr_hash_request_decode(&q, m.payload), MR_OK);
-            assert_true(send_pooled(&c, q.request_id, twice, 2));
+            assert_true(sample_question(&c, &s, &id, 3000));
+            assert_true(samples_answer(&c, id, twice, 2));
         }
         peer_expect_end(&c, MR_REASON_SUBPROTOCOL, 3000);
         mr_client_close(&c);

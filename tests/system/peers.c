@@ -180,28 +180,44 @@ static bool asks_for(struct mr_span payload, const struct sample *s, uint64_t *i
     return false;
 }
 
-bool sample_serve(struct mr_client *c, const struct sample *s, int timeout_ms)
+bool sample_question(struct mr_client *c, const struct sample *s, uint64_t *id, int timeout_ms)
 {
     int64_t until = process_now_ms() + timeout_ms, left;
     struct mr_client_message m;
-    uint64_t id;
 
     while ((left = until - process_now_ms()) > 0) {
         if (mr_client_receive(c, &m, (int)left) != MR_CLIENT_MESSAGE)
             return false;
-        if (m.is_eth && m.id == MR_ETH_GET_POOLED_TRANSACTIONS && asks_for(m.payload, s, &id)) {
-            size_t item = mr_tx_item_len(mr_span(s->raw, s->n)), room = item + 32;
-            uint8_t *bytes = malloc(room);
-            struct mr_writer w = mr_writer(bytes, room);
-            bool ok = mr_response_put_head(&w, id, item) == MR_OK &&
-                      mr_tx_item_put(&w, mr_span(s->raw, s->n)) == MR_OK &&
-                      mr_client_send_eth(c, MR_ETH_POOLED_TRANSACTIONS, mr_writer_span(&w));
-
-            free(bytes);
-            return ok;
-        }
+        if (m.is_eth && m.id == MR_ETH_GET_POOLED_TRANSACTIONS && asks_for(m.payload, s, id))
+            return true;
     }
     return false;
+}
+
+bool samples_answer(struct mr_client *c, uint64_t id, const struct sample *const *s, size_t n)
+{
+    size_t payload = 0, room;
+    struct mr_writer w;
+    bool ok;
+
+    for (size_t i = 0; i < n; i++)
+        payload += mr_tx_item_len(mr_span(s[i]->raw, s[i]->n));
+    room = payload + 64;
+    w = mr_writer(malloc(room), room);
+    assert_non_null(w.p);
+    ok = mr_response_put_head(&w, id, payload) == MR_OK;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = mr_tx_item_put(&w, mr_span(s[i]->raw, s[i]->n)) == MR_OK;
+    ok = ok && mr_client_send_eth(c, MR_ETH_POOLED_TRANSACTIONS, mr_writer_span(&w));
+    free(w.p);
+    return ok;
+}
+
+bool sample_serve(struct mr_client *c, const struct sample *s, int timeout_ms)
+{
+    uint64_t id;
+
+    return sample_question(c, s, &id, timeout_ms) && samples_answer(c, id, &s, 1);
 }
 
 static bool holds(struct mr_eth_items items, const struct sample *s)

@@ -127,8 +127,13 @@ void sample_make(struct sample *s, uint64_t sender, uint64_t nonce, size_t data_
 void sample_of(struct sample *s, const void *raw, size_t n);
 void sample_free(struct sample *s);
 void sample_send(struct mr_client *c, const struct sample *s);
-/* Announces it (as what it is), and answers for it when asked within timeout_ms. */
+/* Announces it as what it is. */
 void sample_announce(struct mr_client *c, const struct sample *s);
+/* Waits until it is asked for; the request's id. False: nobody asks. */
+bool sample_question(struct mr_client *c, const struct sample *s, uint64_t *id, int timeout_ms);
+/* PooledTransactions with n transactions. */
+bool samples_answer(struct mr_client *c, uint64_t id, const struct sample *const *s, size_t n);
+/* Both, with what was asked for. */
 bool sample_serve(struct mr_client *c, const struct sample *s, int timeout_ms);
 /* Waits until the transaction reaches c with these bytes: in full, or announced (with its type and
  * size) and then fetched. */
