@@ -57,6 +57,8 @@ static void port_send(void *ctx, uint32_t slot, uint32_t generation, const uint8
     a->flight = p;
     a->flight_n = n;
     a->flight_turn = port->stage->turns;
+    port->stage->out_print =
+        (port->stage->out_print ^ a->flight_print) * UINT64_C(0x9e3779b97f4a7c15) + slot;
     a->flight_print = port->stage->o.unverified_sends ? 0 : print_of(p, n);
     a->sends++;
 }

@@ -112,7 +112,8 @@ struct stage {
         unsigned shard;
     } ports[STAGE_SHARDS_MAX];
     struct mr_time now;
-    uint64_t turns, serials, submits, wakes;
+    uint64_t turns, submits, wakes;
+    uint64_t out_print; /* of all bytes that the shards gave to the port, in their order */
     struct actor *actors;
     uint32_t actors_count;
     uint32_t *at_slot[STAGE_SHARDS_MAX]; /* slot to actor */
