@@ -85,13 +85,19 @@ void sim_peers_connect(struct sim_world *w, struct sim_relay *r, unsigned n)
 
 void sim_everybody_talks(struct sim_world *w, unsigned rounds, unsigned together_percent)
 {
+    sim_everybody_talks_fast(w, rounds, together_percent, 60);
+}
+
+void sim_everybody_talks_fast(struct sim_world *w, unsigned rounds, unsigned together_percent,
+                              unsigned gap_ms)
+{
     for (unsigned i = 0; i < rounds; i++) {
         if (sim_chance(&w->sim, together_percent))
             sim_tell_together(w);
         else
             sim_tell(w, w->peers[sim_between(&w->sim, 0, w->peers_count - 1)],
                      (unsigned)sim_between(&w->sim, 1, 8));
-        sim_world_run(w, sim_between(&w->sim, 0, 60) * MR_MS);
+        sim_world_run(w, sim_between(&w->sim, 0, gap_ms) * MR_MS);
     }
 }
 

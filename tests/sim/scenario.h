@@ -15,7 +15,10 @@ void sim_tell_in_full(struct sim_world *w, struct sim_peer *p, unsigned n);
 void sim_tell_together(struct sim_world *w);
 /* n new peers, which connect one after the other. */
 void sim_peers_connect(struct sim_world *w, struct sim_relay *r, unsigned n);
-/* Rounds of sim_tell by anybody who is connected, or of sim_tell_together. */
+/* Rounds of sim_tell by anybody who is connected, or of sim_tell_together, 0 to 60 ms apart. */
 void sim_everybody_talks(struct sim_world *w, unsigned rounds, unsigned together_percent);
+/* The same, 0 to gap_ms apart. */
+void sim_everybody_talks_fast(struct sim_world *w, unsigned rounds, unsigned together_percent,
+                              unsigned gap_ms);
 /* Every peer has everything; no violation. */
 void sim_all_complete(struct sim_world *w);

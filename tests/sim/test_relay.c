@@ -10,7 +10,8 @@
 /* Peers on one relay, each telling of its own transactions, or several of one, at random times.
  * Returns the hash of what happened. */
 static uint64_t one_relay_with(uint64_t seed, const struct mr_relay_options *options,
-                               unsigned peers, unsigned together_percent)
+                               unsigned peers, unsigned rounds, unsigned gap_ms,
+                               unsigned together_percent)
 {
     struct sim_world *w = sim_world_new(seed);
     struct sim_relay *r = sim_world_relay(w, options, false);
@@ -18,7 +19,7 @@ static uint64_t one_relay_with(uint64_t seed, const struct mr_relay_options *opt
 
     sim_peers_connect(w, r, peers);
     sim_world_run(w, 2 * MR_SECOND);
-    sim_everybody_talks(w, 40, together_percent);
+    sim_everybody_talks_fast(w, rounds, together_percent, gap_ms);
     sim_world_run(w, 4 * MR_SECOND);
     sim_all_complete(w);
     assert_int_equal(SIM_COUNT(r, peers), peers);
@@ -34,7 +35,7 @@ static uint64_t one_relay(uint64_t seed, unsigned shards, unsigned peers, unsign
     struct mr_relay_options o;
 
     sim_options(&o, shards);
-    return one_relay_with(seed, &o, peers, together_percent);
+    return one_relay_with(seed, &o, peers, 40, 60, together_percent);
 }
 
 static void one_shard_brings_everything_to_everybody_once(void **state)
@@ -75,7 +76,44 @@ static void deliveries_that_wait_are_one(void **state)
         sim_options(&o, 1 + seed % 3);
         o.recovery_percent = 1;
         o.recoveries_per_turn = 1;
-        one_relay_with(4000 + seed, &o, 6 + (unsigned)seed % 10, 80);
+        one_relay_with(4000 + seed, &o, 6 + (unsigned)seed % 10, 80, 10, 80);
+    }
+}
+
+/* Threads that sleep are woken: no delivery waits for a clock to tick. */
+static void news_do_not_wait_for_a_tick(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SIM_SEEDS; seed++) {
+        struct sim_world *w = sim_world_new(5000 + seed);
+        struct mr_relay_options o;
+        struct sim_relay *r;
+
+        sim_options(&o, 3);
+        r = sim_world_relay(w, &o, false);
+        for (unsigned i = 0; i < 9; i++) {
+            struct sim_peer *p = sim_peer_new(w, r);
+
+            p->profile = p->back = (struct sim_profile){MR_MS, MR_MS, 100000000, 65536, 256 * 1024};
+            sim_peer_connect(p, false);
+        }
+        sim_world_run(w, 2 * MR_SECOND);
+        for (unsigned i = 0; i < 20; i++) {
+            sim_tell(w, w->peers[sim_between(&w->sim, 0, 8)], (unsigned)sim_between(&w->sim, 1, 4));
+            sim_world_run(w, sim_between(&w->sim, 50, 400) * MR_MS);
+        }
+        sim_world_run(w, MR_SECOND);
+        sim_all_complete(w);
+        for (unsigned i = 0; i < 9; i++)
+            for (unsigned k = 0; k < w->txs_count; k++) {
+                const struct sim_record *record = &w->peers[i]->records[k];
+
+                if (!record->sourced && record->has_ns > w->txs[k].born_ns + 30 * MR_MS)
+                    fail_msg("seed %llu: transaction %u took %.3f ms to peer %u",
+                             (unsigned long long)w->seed, k,
+                             (double)(record->has_ns - w->txs[k].born_ns) / 1e6, i);
+            }
+        sim_world_free(w);
     }
 }
 
@@ -96,6 +134,7 @@ int main(void)
         cmocka_unit_test(one_shard_takes_one_of_many_deliveries),
         cmocka_unit_test(three_shards_take_one_of_many_deliveries),
         cmocka_unit_test(deliveries_that_wait_are_one),
+        cmocka_unit_test(news_do_not_wait_for_a_tick),
         cmocka_unit_test(a_seed_repeats_every_byte),
     };
 
