@@ -2,7 +2,9 @@
 #pragma once
 #include "tests/sim/peer.h"
 
+#ifndef SIM_SEEDS /* more for a long search: -DSIM_SEEDS=1000 */
 #define SIM_SEEDS 20
+#endif
 
 /* Fails the test with the first violation. */
 void sim_no_violation(struct sim_world *w);
