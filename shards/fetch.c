@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/bitmap.h"
+#include "net/eth/tx.h"
 #include "shards/mailbox.h"
 
 #define NONE             UINT32_MAX
@@ -13,9 +14,12 @@
 #define SIZE_TOLERANCE   8  /* geth's: sizes off by more are lies */
 #define FAIR_SHARE_FLOOR 64 /* a peer may always have so many hashes tracked */
 
+#define ROWS (MR_FETCH_VARIANTS + 1) /* the last one: sources of whatever else was announced */
+
 struct variant {
     uint32_t size;
     uint8_t type;
+    bool any; /* the last row: what its sources announced is not known, and not held against them */
 };
 
 /* A hash that is wanted. In one peer's order while WAIT, in the waiting list too; in the list of
@@ -25,7 +29,7 @@ struct entry {
     uint8_t state; /* enum mr_fetch_state */
     uint8_t variants_count;
     uint8_t owner_shard; /* ELSEWHERE */
-    struct variant variants[MR_FETCH_VARIANTS];
+    struct variant variants[ROWS];
     uint32_t slot;                 /* WAIT: in whose order; ASKED: of whom */
     uint32_t prev, next;           /* that order; free list */
     uint32_t wait_prev, wait_next; /* waiting list, or list of deadlines */
@@ -38,7 +42,8 @@ struct list {
 
 struct asker {
     bool present, busy, dangling, trusted;
-    bool timed; /* busy, and its answer has not begun */
+    bool proven; /* has delivered what it was asked for */
+    bool timed;  /* busy, and its answer has not begun */
     uint8_t late_next;
     uint32_t announced; /* entries that name it as a source */
     struct list order;  /* WAIT entries that it is to be asked for */
@@ -60,7 +65,7 @@ struct mr_fetch {
     unsigned self, shards;
     uint32_t slots, words, entries_count, used;
     struct entry *entries;
-    uint64_t *sources; /* entries x MR_FETCH_VARIANTS rows of words */
+    uint64_t *sources; /* entries x ROWS rows of words */
     struct asker *askers;
     uint32_t free_head;
     struct list waiting, elsewhere, busy;
@@ -70,7 +75,7 @@ struct mr_fetch {
 
 static uint64_t *row(const struct mr_fetch *f, uint32_t i, unsigned variant)
 {
-    return f->sources + ((size_t)i * MR_FETCH_VARIANTS + variant) * f->words;
+    return f->sources + ((size_t)i * ROWS + variant) * f->words;
 }
 
 static uint64_t print_of(const struct mr_hash *h)
@@ -250,7 +255,7 @@ static uint32_t entry_new(struct mr_fetch *f, const struct mr_hash *hash, uint64
     f->free_head = e->next;
     f->used++;
     *e = (struct entry){.hash = *hash, .slot = NONE};
-    memset(row(f, i, 0), 0, MR_FETCH_VARIANTS * f->words * sizeof(uint64_t));
+    memset(row(f, i, 0), 0, ROWS * f->words * sizeof(uint64_t));
     return i;
 }
 
@@ -298,11 +303,12 @@ static void source_clear(struct mr_fetch *f, uint32_t i, uint32_t slot)
     f->announced_total--;
 }
 
-/* A source to ask next: an idle one if there is any, else the order of some busy one; NONE if all
+/* A source to ask next: an idle one if there is any, best one that has delivered before (others
+ * may be liars, and each of them costs a timeout); else the order of some busy one; NONE if all
  * have gone or do not answer. Looks from a random place, so that no source is favoured. */
 static uint32_t next_source(struct mr_fetch *f, uint32_t i)
 {
-    uint32_t from = (uint32_t)mr_random_below(f->random, f->slots), busy = NONE;
+    uint32_t from = (uint32_t)mr_random_below(f->random, f->slots), busy = NONE, idle = NONE;
 
     for (unsigned v = 0; v < f->entries[i].variants_count; v++) {
         const uint64_t *bits = row(f, i, v);
@@ -315,13 +321,16 @@ static uint32_t next_source(struct mr_fetch *f, uint32_t i)
 
                 if (a->dangling)
                     continue;
-                if (!a->busy)
+                if (!a->busy && a->proven)
                     return (uint32_t)s;
-                busy = (uint32_t)s;
+                if (!a->busy)
+                    idle = (uint32_t)s;
+                else
+                    busy = (uint32_t)s;
             }
         }
     }
-    return busy;
+    return idle != NONE ? idle : busy;
 }
 
 /* The entry (out of every order) goes to its next source, or is given up. */
@@ -365,7 +374,7 @@ struct mr_fetch *mr_fetch_new(const struct mr_relay_options *o, uint32_t slots, 
                            .elsewhere = {NONE, NONE},
                            .busy = {NONE, NONE}};
     f->entries = calloc(f->entries_count, sizeof *f->entries);
-    f->sources = calloc((size_t)f->entries_count * MR_FETCH_VARIANTS * f->words, sizeof(uint64_t));
+    f->sources = calloc((size_t)f->entries_count * ROWS * f->words, sizeof(uint64_t));
     f->askers = calloc(slots, sizeof *f->askers);
     if (!f->entries || !f->sources || !f->askers) {
         mr_fetch_free(f);
@@ -461,7 +470,8 @@ static bool over_limit(const struct mr_fetch *f, const struct asker *a)
     return a->announced >= f->o->announced_per_peer || a->announced >= fair;
 }
 
-/* Notes slot as a source of (type, size). False: it is one already, or the variant is a fourth. */
+/* Notes slot as a source of (type, size). False: it is one already. Whoever announces a fourth
+ * variant is a source as well: three liars must not keep the others out. */
 static bool source_add(struct mr_fetch *f, uint32_t i, uint32_t slot, uint8_t type, uint32_t size)
 {
     struct entry *e = &f->entries[i];
@@ -471,14 +481,14 @@ static bool source_add(struct mr_fetch *f, uint32_t i, uint32_t slot, uint8_t ty
         f->count.known++;
         return false;
     }
-    while (v < e->variants_count && (e->variants[v].type != type || e->variants[v].size != size))
+    while (v < MR_MIN(e->variants_count, MR_FETCH_VARIANTS) &&
+           (e->variants[v].type != type || e->variants[v].size != size))
         v++;
-    if (v == MR_FETCH_VARIANTS) {
+    if (v == MR_FETCH_VARIANTS)
         f->count.fourth_variant++;
-        return false;
-    }
     if (v == e->variants_count)
-        e->variants[e->variants_count++] = (struct variant){.size = size, .type = type};
+        e->variants[e->variants_count++] =
+            (struct variant){.size = size, .type = type, .any = v == MR_FETCH_VARIANTS};
     mr_bitmap_set(row(f, i, v), slot);
     f->askers[slot].announced++;
     f->announced_total++;
@@ -617,7 +627,7 @@ static bool variant_matches(const struct variant *v, uint8_t type, uint32_t size
 {
     uint32_t off = v->size > size ? v->size - size : size - v->size;
 
-    return v->type == type && (off <= SIZE_TOLERANCE || v->size == MR_FETCH_SIZE_ANY);
+    return v->any || (v->type == type && (off <= SIZE_TOLERANCE || v->size == MR_FETCH_SIZE_ANY));
 }
 
 enum mr_fetch_delivery mr_fetch_delivered(struct mr_fetch *f, uint32_t slot,
@@ -639,10 +649,11 @@ enum mr_fetch_delivery mr_fetch_delivered(struct mr_fetch *f, uint32_t slot,
         for (size_t s = 0; (s = mr_bitmap_next(bits, f->slots, s)) != MR_BITMAP_NONE; s++) {
             if (s == slot)
                 result = MR_FETCH_WRONG_VARIANT;
-            else
+            else if (type != MR_TX_BLOB || f->entries[i].variants[v].type != MR_TX_BLOB)
                 f->hooks.liar(f->hooks.ctx, (uint32_t)s);
         }
     }
+    f->askers[slot].proven |= result == MR_FETCH_DELIVERED;
     entry_free(f, i, sources, true);
     return result;
 }

@@ -43,7 +43,8 @@ struct mr_fetch_hooks {
     void (*ready)(void *ctx, uint32_t slot);
     /* Hints for the other shards; never called with one shard. */
     void (*hint)(void *ctx, unsigned mail_kind, const struct mr_hash *hash, uint64_t a);
-    /* Sources of a variant that proved wrong: each is a liar. */
+    /* Sources of a variant that proved wrong: each is a liar. Not so for the size of a blob
+     * transaction: its hash does not cover the sidecar, and what was delivered is not checked. */
     void (*liar)(void *ctx, uint32_t slot);
 };
 

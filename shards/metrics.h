@@ -71,7 +71,7 @@
     X(announced_known, "of these, already known or being fetched")                                 \
     X(announced_over_limit, "announced hashes ignored: over the peer's limit")                     \
     X(announced_table_full, "announced hashes ignored: table full")                                \
-    X(announced_fourth_variant, "announced hashes ignored: a fourth (type, size)")                 \
+    X(announced_fourth_variant, "announced hashes with a fourth (type, size): not compared")       \
     X(announced_bad_shape, "announcements malformed")                                              \
     X(announced_wrong, "peers closed for a wrong announced type or size")                          \
     X(fetch_requests, "GetPooledTransactions sent")                                                \

@@ -261,7 +261,7 @@ static void wrong_types_and_sizes_find_their_liars(void **state)
     mr_fetch_announced(w->f, 0, &h, 2, 200, 1000);
     mr_fetch_announced(w->f, 1, &h, 2, 209, 1000); /* 9 off: a lie */
     mr_fetch_announced(w->f, 2, &h, 1, 200, 1000); /* another type: a lie */
-    mr_fetch_announced(w->f, 3, &h, 2, 208, 1000); /* a fourth variant: ignored */
+    mr_fetch_announced(w->f, 3, &h, 2, 208, 1000); /* a fourth variant: not compared */
     assert_int_equal(mr_fetch_count(w->f)->fourth_variant, 1);
     assert_true(mr_fetch_take_request(w->f, 0, &r, 1000));
     assert_int_equal(mr_fetch_answer_begin(w->f, 0, r.id, &asked), MR_OK);
@@ -276,6 +276,72 @@ static void wrong_types_and_sizes_find_their_liars(void **state)
     assert_true(mr_fetch_take_request(w->f, 0, &r, 1000));
     assert_int_equal(mr_fetch_answer_begin(w->f, 0, r.id, &asked), MR_OK);
     assert_int_equal(mr_fetch_delivered(w->f, 0, &h, 2, 109, NULL, 1000), MR_FETCH_WRONG_VARIANT);
+}
+
+static void three_liars_do_not_keep_the_fourth_source_out(void **state)
+{
+    struct world *w = *state;
+    struct mr_fetch_request r;
+    struct mr_hash h = hash_of(12);
+    uint64_t sources[2] = {0};
+    uint32_t asked, last;
+
+    for (uint32_t i = 0; i < 5; i++)
+        mr_fetch_announced(w->f, i, &h, 2, 100 * (i + 1), 1000);
+    for (uint32_t i = 0; i < 3; i++)
+        mr_fetch_peer_remove(w->f, i, 1000);
+    last = mr_fetch_take_request(w->f, 3, &r, 1000) ? 3 : 4;
+    assert_true(last == 3 || mr_fetch_take_request(w->f, 4, &r, 1000));
+    assert_int_equal(mr_fetch_answer_begin(w->f, last, r.id, &asked), MR_OK);
+    assert_int_equal(mr_fetch_delivered(w->f, last, &h, 2, 555, sources, 1000), MR_FETCH_DELIVERED);
+    assert_true(mr_bitmap_test(sources, 3) && mr_bitmap_test(sources, 4));
+    assert_false(w->liar[3] || w->liar[4]);
+    for (uint32_t i = 0; i < 3; i++)
+        mr_fetch_peer_add(w->f, i, false);
+}
+
+/* Its hash does not cover the sidecar, so one delivery proves nothing about what others said. */
+static void the_size_of_a_blob_transaction_makes_no_liars(void **state)
+{
+    struct world *w = *state;
+    struct mr_fetch_request r;
+    struct mr_hash h = hash_of(13);
+    uint32_t asked;
+
+    mr_fetch_announced(w->f, 0, &h, 3, 400, 1000);
+    mr_fetch_announced(w->f, 1, &h, 3, 137000, 1000);
+    mr_fetch_announced(w->f, 2, &h, 2, 400, 1000); /* but its type is in the hash */
+    assert_true(mr_fetch_take_request(w->f, 0, &r, 1000));
+    assert_int_equal(mr_fetch_answer_begin(w->f, 0, r.id, &asked), MR_OK);
+    assert_int_equal(mr_fetch_delivered(w->f, 0, &h, 3, 400, NULL, 1000), MR_FETCH_DELIVERED);
+    assert_false(w->liar[1]);
+    assert_true(w->liar[2]);
+}
+
+static void who_has_delivered_before_is_asked_before_strangers(void **state)
+{
+    struct world *w = *state;
+    struct mr_fetch_request r;
+    struct mr_hash h = hash_of(30);
+    uint32_t asked;
+
+    announce(w, 5, 30);
+    assert_true(mr_fetch_take_request(w->f, 5, &r, 1000));
+    assert_int_equal(mr_fetch_answer_begin(w->f, 5, r.id, &asked), MR_OK);
+    assert_int_equal(mr_fetch_delivered(w->f, 5, &h, 2, 200, NULL, 1000), MR_FETCH_DELIVERED);
+    mr_fetch_answer_end(w->f, 5, 1000);
+    for (uint32_t n = 31; n < 51; n++) {
+        for (uint32_t slot = 0; slot < 7; slot++)
+            announce(w, slot, n);
+        assert_true(mr_fetch_take_request(w->f, 0, &r, 1000)); /* it was the first */
+        mr_fetch_peer_remove(w->f, 0, 1000);
+        mr_fetch_peer_add(w->f, 0, false);
+        assert_true(mr_fetch_take_request(w->f, 5, &r, 1000));
+        assert_int_equal(mr_fetch_answer_begin(w->f, 5, r.id, &asked), MR_OK);
+        h = hash_of(n);
+        assert_int_equal(mr_fetch_delivered(w->f, 5, &h, 2, 200, NULL, 1000), MR_FETCH_DELIVERED);
+        mr_fetch_answer_end(w->f, 5, 1000);
+    }
 }
 
 static void a_crowd_of_liars_leaves_room_for_the_honest(void **state)
@@ -430,6 +496,9 @@ int main(void)
         ALONE(an_answer_that_has_begun_is_in_time),
         ALONE(a_source_without_a_size_is_no_liar),
         ALONE(wrong_types_and_sizes_find_their_liars),
+        ALONE(three_liars_do_not_keep_the_fourth_source_out),
+        ALONE(the_size_of_a_blob_transaction_makes_no_liars),
+        ALONE(who_has_delivered_before_is_asked_before_strangers),
         ALONE(a_crowd_of_liars_leaves_room_for_the_honest),
         ALONE(what_arrives_another_way_is_not_a_breach_of_its_source),
         THREE(a_claim_makes_us_wait_but_never_for_ever),
