@@ -546,12 +546,9 @@ static void nothing_leaves_twice_and_nothing_comes_back(void **state)
 
         if (k % 3 == 0) { /* another one sends it too, before it can have heard of it */
             unsigned other = (k + 7) % 20;
-            uint8_t *held = &crowd.held[other * CROWD_SAMPLES_MAX + s];
 
-            if (*held == 0) {
-                *held = 255;
+            if (crowd_own(&crowd, other, s))
                 sample_send(&crowd.peers[other], &crowd.samples[s]);
-            }
         }
         if (k % 16 == 0)
             crowd_pump(&crowd, 5);
