@@ -396,8 +396,8 @@ uint64_t mr_shard_turn(struct mr_shard *s, struct mr_time now, const struct mr_s
     mr_admit_verify(s->admit, s->now_ns);
     mr_transactions_doom(s);
     head_turn(s);
-    send_hints(s);
     more = mr_flush(s);
+    send_hints(s); /* behind the flush: it is what asks, and claims */
     mr_peer_sweep(s);
     publish_gauges(s);
     if (s->stopping && !s->stopped_told && s->live_count == 0) {

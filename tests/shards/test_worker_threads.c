@@ -97,8 +97,8 @@ static void a_stop_in_the_middle_leaves_nothing_behind(void **state)
     free(all);
 }
 
-/* An announced transaction that two shards hear of is asked for, and comes, once. */
-static void an_announcement_on_two_shards_is_fetched_once(void **state)
+/* An announced transaction that two shards hear of comes, and is accepted once. */
+static void an_announcement_on_two_shards_is_accepted_once(void **state)
 {
     struct mr_client a, b, c;
     struct mr_client_message m;
@@ -109,7 +109,6 @@ static void an_announcement_on_two_shards_is_fetched_once(void **state)
     struct mr_writer w = mr_writer(room, sizeof room);
     struct mr_span item;
     uint8_t type = 2;
-    uint64_t asked_ns;
     uint32_t size;
 
     (void)state;
@@ -124,7 +123,6 @@ static void an_announcement_on_two_shards_is_fetched_once(void **state)
     assert_true(mr_client_send_eth(&a, MR_ETH_NEW_POOLED_TRANSACTION_HASHES, mr_writer_span(&w)));
     assert_int_equal(mr_client_expect(&a, &m, MR_ETH_GET_POOLED_TRANSACTIONS, 5000),
                      MR_CLIENT_MESSAGE);
-    asked_ns = mr_clock_now().mono_ns;
     assert_int_equal(mr_hash_request_decode(&q, m.payload), MR_OK);
     assert_true(mr_client_send_eth(&b, MR_ETH_NEW_POOLED_TRANSACTION_HASHES, mr_writer_span(&w)));
     assert_int_equal(mr_client_sync(&b, 5000), MR_CLIENT_MESSAGE);
@@ -135,9 +133,8 @@ static void an_announcement_on_two_shards_is_fetched_once(void **state)
     assert_int_equal(mr_response_encode(&w, q.request_id, &item, 1), MR_OK);
     assert_true(mr_client_send_eth(&a, MR_ETH_POOLED_TRANSACTIONS, mr_writer_span(&w)));
     assert_true(sample_arrives(&c, &s, 5000));
-    /* a claim holds the others back for 400 ms and no longer: on a busy machine they may ask too */
-    if (mr_clock_now().mono_ns - asked_ns < 300 * MR_MS)
-        assert_int_equal(relay_sum(&r, "fetch_requests"), 1);
+    /* claims are hints: threads that cross may both ask (tests/sim knows when); accepted is once */
+    assert_in_range(relay_sum(&r, "fetch_requests"), 1, 2);
     assert_int_equal(relay_sum(&r, "tx_accepted"), 1);
     mr_client_close(&a);
     mr_client_close(&b);
@@ -150,7 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_one_shard_hears_all_peers_get),
         cmocka_unit_test(a_stop_in_the_middle_leaves_nothing_behind),
-        cmocka_unit_test(an_announcement_on_two_shards_is_fetched_once),
+        cmocka_unit_test(an_announcement_on_two_shards_is_accepted_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
