@@ -6,9 +6,10 @@
 #include "core/siphash.h"
 #include "shards/shard_state.h"
 
-#define WINDOW_BYTES    (512u << 10) /* sealed before a submit: eight large slices, or many small */
-#define ANNOUNCE_ITEM   38           /* bytes of one announced hash at most, with type and size */
-#define BLOB_CREDIT_MAX (64u << 20)  /* for a peer that asks for nothing */
+#define WINDOW_BYTES     (512u << 10) /* sealed before a submit: eight large slices, or many small */
+#define ANNOUNCE_ITEM    38           /* bytes of one announced hash at most, with type and size */
+#define CROWDED_WRITE_NS (5 * MR_SECOND)
+#define BLOB_CREDIT_MAX  (64u << 20) /* for a peer that asks for nothing */
 
 /* ---- the list of peers that are ready ---- */
 
@@ -585,6 +586,25 @@ static uint64_t body_threshold(uint32_t peers)
     return share >= 1.0 ? UINT64_MAX : (uint64_t)(share * 18446744073709551616.0);
 }
 
+/* All memory for sends is in flight, and somebody waits for it: those who have not read for long
+ * give it back. (Otherwise a thousand that read nothing would keep all others waiting until their
+ * own timeouts.) */
+static void part_slow(struct mr_shard *s)
+{
+    if (s->ready_head == MR_NO_SLOT || s->sending_bytes < s->o->send_bytes ||
+        s->now_ns < s->slow_look_ns)
+        return;
+    s->slow_look_ns = s->now_ns + MR_SECOND / 2;
+    for (size_t i = 0; (i = mr_bitmap_next(s->live, s->slots, i)) != MR_BITMAP_NONE; i++) {
+        struct mr_peer *p = mr_shard_peer(s, (uint32_t)i);
+
+        if (!p->sending || !mr_peer_is_open(p) || s->now_ns < p->send_begun_ns + CROWDED_WRITE_NS)
+            continue;
+        MR_COUNT(s->metrics.slow_readers, 1);
+        mr_peer_end(s, p, MR_CLOSED_SLOW, MR_SILENTLY);
+    }
+}
+
 bool mr_flush(struct mr_shard *s)
 {
     bool blobs_again = s->blob_retry_ns && s->now_ns >= s->blob_retry_ns;
@@ -606,6 +626,7 @@ bool mr_flush(struct mr_shard *s)
         mr_rlpx_seal(s->jobs, jobs, &s->keccak);
         sealed += window_send(s, jobs);
     }
+    part_slow(s);
     return s->ready_head != MR_NO_SLOT && s->sending_bytes < s->o->send_bytes;
 }
 

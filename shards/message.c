@@ -235,6 +235,9 @@ void mr_message_take(struct mr_shard *s, struct mr_peer *p, struct mr_span frame
         p2p_fault(s, p, f);
         return;
     }
+    /* what it costs us is what it inflates to: up to 20 times the wire's bytes */
+    if (payload.n > m.raw.n)
+        mr_admit_charge(s->admit, p->slot, payload.n - m.raw.n, s->now_ns);
     if (m.capability == MR_CAPABILITY_BASE)
         on_base(s, p, &m, payload);
     else if (m.capability != p->eth_index)

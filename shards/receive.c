@@ -154,19 +154,24 @@ static void keep_rest(struct mr_shard *s, struct mr_peer *p)
         gather_grow(s, p, 0);
 }
 
+/* Over a bucket: it is not read, nor what it sent already, until that has filled. */
+static void look_at_buckets(const struct mr_shard *s, struct mr_peer *p)
+{
+    uint64_t ready = mr_admit_ready_at(s->admit, p->slot);
+
+    if (ready > s->now_ns)
+        p->resume_ns = ready;
+}
+
 void mr_receive_data(struct mr_shard *s, struct mr_peer *p, uint8_t *data, uint32_t n)
 {
     MR_COUNT(s->metrics.bytes_in, n);
     if (!mr_peer_is_open(p) || n == 0)
         return;
     mr_keepalive_heard(&p->keepalive, mr_shard_ms(s));
-    if (p->state == MR_PEER_ACTIVE && !p->trusted) {
-        uint64_t ready;
-
+    if (p->state == MR_PEER_ACTIVE) {
         mr_admit_charge(s->admit, p->slot, n, s->now_ns);
-        ready = mr_admit_ready_at(s->admit, p->slot);
-        if (ready > s->now_ns)
-            p->resume_ns = ready;
+        look_at_buckets(s, p);
     }
     if (p->in_n == 0) {
         MR_VERIFY_THAT(!p->in_queued);
@@ -217,6 +222,8 @@ static bool step_done(struct mr_shard *s, struct mr_peer *p, const struct mr_uns
         mr_message_take(s, p, mr_span(job->payload, job->size));
         if (!mr_peer_is_open(p))
             return false;
+        if (p->state == MR_PEER_ACTIVE)
+            look_at_buckets(s, p);
         if (mr_receive_blocked(s, p)) {
             mr_receive_block(s, p);
             return false;

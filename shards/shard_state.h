@@ -103,6 +103,7 @@ struct mr_shard {
     uint32_t ready_from;             /* slot that comes first when all are made ready */
     uint64_t told_head;              /* log head up to which every idle peer was made ready */
     uint64_t sending_bytes;
+    uint64_t slow_look_ns;   /* when to look for slow readers again */
     uint64_t full_threshold; /* a body goes to a peer whose mix is below it */
     struct mr_seal_job jobs[MR_WINDOW_JOBS];
     uint32_t job_slots[MR_WINDOW_JOBS];

@@ -30,7 +30,7 @@ void actor_send_bytes(struct actor *a, const void *p, size_t n)
 
 void actor_free(struct actor *a)
 {
-    free(a->out), free(a->in), free(a->heard), free(a->book);
+    free(a->out), free(a->in), free(a->heard), free(a->book), free(a->index_all);
 }
 
 /* ---- hearing ---- */
@@ -145,8 +145,8 @@ struct mr_span actor_payload(const struct actor *a, const struct heard *h)
 
 void actor_forget(struct actor *a)
 {
-    a->heard_count = 0;
-    a->book_n = 0;
+    a->heard_count = a->index_heard = 0;
+    a->book_n = a->index_n = 0;
 }
 
 /* ---- speaking ---- */

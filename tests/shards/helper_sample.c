@@ -230,57 +230,77 @@ static struct mr_tx item_decode(struct mr_eth_items *items, struct mr_hash *hash
     return tx;
 }
 
-static size_t bodies_read(const struct actor *a, uint32_t k, struct delivery *out, size_t max)
+static void index_add(struct actor *a, const struct delivery *d)
 {
-    struct mr_eth_items items;
-    size_t n = 0;
+    if (a->index_n == a->index_cap) {
+        a->index_cap = MR_MAX(2 * a->index_cap, (size_t)64);
+        a->index_all = realloc(a->index_all, a->index_cap * sizeof *a->index_all);
+        MR_ASSERT(a->index_all);
+    }
+    a->index_all[a->index_n++] = *d;
+}
 
-    MR_ASSERT(mr_transactions_decode(&items, actor_payload(a, &a->heard[k])) == MR_OK);
-    MR_ASSERT(items.count > 0);
+static void index_items(struct actor *a, uint32_t k, struct mr_eth_items items, bool answered)
+{
     while (!mr_reader_done(&items.items)) {
-        struct delivery d = {.message = k, .body = true};
+        struct delivery d = {.message = k, .body = !answered, .answered = answered};
         struct mr_tx tx = item_decode(&items, &d.hash);
 
         d.type = tx.type;
         d.size = (uint32_t)mr_tx_size_network(&tx);
-        if (n < max)
-            out[n] = d;
-        n++;
+        index_add(a, &d);
     }
-    return n;
 }
 
-static size_t announced_read(const struct actor *a, uint32_t k, struct delivery *out, size_t max)
+static void index_announced(struct actor *a, uint32_t k)
 {
     struct mr_announce_item it;
     struct mr_announce m;
-    size_t n = 0;
 
     MR_ASSERT(mr_announce_decode(&m, a->o.version, actor_payload(a, &a->heard[k])) == MR_OK);
     MR_ASSERT(m.count > 0);
     MR_ASSERT(m.count == m.stated);
-    while (mr_announce_next(&m, &it)) {
-        if (n < max)
-            out[n] =
-                (struct delivery){.hash = it.hash, .message = k, .size = it.size, .type = it.type};
-        n++;
+    while (mr_announce_next(&m, &it))
+        index_add(
+            a, &(struct delivery){.hash = it.hash, .message = k, .size = it.size, .type = it.type});
+}
+
+/* Reads what was heard since the last time. The index is a memory of the book and changes nothing
+ * that a caller sees. */
+static void index_update(const struct actor *reader)
+{
+    struct actor *a = (struct actor *)(uintptr_t)reader;
+    struct mr_eth_items items;
+
+    for (uint32_t k = a->index_heard; k < a->heard_count; k++) {
+        if (!a->heard[k].is_eth)
+            continue;
+        if (a->heard[k].id == MR_ETH_TRANSACTIONS) {
+            MR_ASSERT(mr_transactions_decode(&items, actor_payload(a, &a->heard[k])) == MR_OK);
+            MR_ASSERT(items.count > 0);
+            index_items(a, k, items, false);
+        } else if (a->heard[k].id == MR_ETH_NEW_POOLED_TRANSACTION_HASHES) {
+            index_announced(a, k);
+        } else if (a->heard[k].id == MR_ETH_POOLED_TRANSACTIONS) {
+            MR_ASSERT(mr_response_decode(&items, actor_payload(a, &a->heard[k]), SIZE_MAX) ==
+                      MR_OK);
+            index_items(a, k, items, true);
+        }
     }
-    return n;
+    a->index_heard = a->heard_count;
 }
 
 size_t actor_deliveries(const struct actor *a, struct delivery *out, size_t max)
 {
     size_t n = 0;
 
-    for (uint32_t k = 0; k < a->heard_count; k++) {
-        size_t room = n < max ? max - n : 0;
-
-        if (!a->heard[k].is_eth)
+    index_update(a);
+    for (size_t i = 0; i < a->index_n; i++) {
+        if (a->index_all[i].answered)
             continue;
-        if (a->heard[k].id == MR_ETH_TRANSACTIONS)
-            n += bodies_read(a, k, out + (room ? n : 0), room);
-        else if (a->heard[k].id == MR_ETH_NEW_POOLED_TRANSACTION_HASHES)
-            n += announced_read(a, k, out + (room ? n : 0), room);
+        if (n < max)
+            out[n] = a->index_all[i];
+        n++;
     }
     return n;
 }
@@ -304,26 +324,16 @@ size_t actor_answer_read(const struct actor *a, const struct heard *h, uint64_t 
 struct deliveries actor_got(const struct actor *a, const struct mr_hash *hash)
 {
     struct deliveries got = {0};
-    size_t n = actor_deliveries(a, NULL, 0), room = n;
-    struct delivery *all = calloc(n + 1, sizeof *all);
-    struct mr_hash answer[256];
 
-    MR_ASSERT(all);
-    actor_deliveries(a, all, room);
-    for (size_t i = 0; i < n; i++)
-        if (mr_hash_equal(&all[i].hash, hash)) {
-            got.bodies += all[i].body;
-            got.announced += !all[i].body;
-        }
-    for (uint32_t k = 0; k < a->heard_count; k++) {
-        uint64_t id;
+    index_update(a);
+    for (size_t i = 0; i < a->index_n; i++) {
+        const struct delivery *d = &a->index_all[i];
 
-        if (!a->heard[k].is_eth || a->heard[k].id != MR_ETH_POOLED_TRANSACTIONS)
+        if (!mr_hash_equal(&d->hash, hash))
             continue;
-        n = actor_answer_read(a, &a->heard[k], &id, answer, MR_COUNT_OF(answer));
-        for (size_t i = 0; i < n; i++)
-            got.answered += mr_hash_equal(&answer[i], hash);
+        got.bodies += d->body;
+        got.answered += d->answered;
+        got.announced += !d->body && !d->answered;
     }
-    free(all);
     return got;
 }

@@ -56,6 +56,9 @@ static void port_send(void *ctx, uint32_t slot, uint32_t generation, const uint8
     MR_ASSERT(n > 0);
     a->flight = p;
     a->flight_n = n;
+    a->flight_turn = port->stage->turns;
+    port->stage->out_print =
+        (port->stage->out_print ^ a->flight_print) * UINT64_C(0x9e3779b97f4a7c15) + slot;
     a->flight_print = port->stage->o.unverified_sends ? 0 : print_of(p, n);
     a->sends++;
 }
@@ -114,6 +117,7 @@ static void sent(struct stage *st, size_t *n, struct actor *a)
     e->result = a->close_asked ? -ECANCELED : (int32_t)a->flight_n;
     if (!a->close_asked)
         actor_receive(a, a->flight, a->flight_n);
+    a->sealed_turn = a->flight_turn;
     a->flight = NULL;
     a->flight_n = 0;
 }

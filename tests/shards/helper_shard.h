@@ -29,6 +29,8 @@ struct stage_options {
 /* One shard with small tables, mainnet in 2026, room for 512 actors. */
 void stage_options_default(struct stage_options *o);
 
+struct delivery; /* below */
+
 /* One message that an actor received. */
 struct heard {
     bool is_eth;
@@ -73,7 +75,8 @@ struct actor {
     uint64_t pauses, resumes, sends;
     const uint8_t *flight;
     size_t flight_n;
-    uint64_t flight_print;
+    uint64_t flight_print, flight_turn;
+    uint64_t sealed_turn; /* when what is being heard was given to the port */
 
     uint8_t *out; /* to the shard */
     size_t out_n, out_off, out_cap;
@@ -85,6 +88,9 @@ struct actor {
     uint32_t heard_count, heard_cap;
     uint8_t *book;
     size_t book_n, book_cap;
+    struct delivery *index_all; /* what stands in the book up to message index_heard */
+    size_t index_n, index_cap;
+    uint32_t index_heard;
     uint64_t messages, pings, bytes_in;
     bool disconnected;
     unsigned reason; /* of the Disconnect, if any */
@@ -106,7 +112,8 @@ struct stage {
         unsigned shard;
     } ports[STAGE_SHARDS_MAX];
     struct mr_time now;
-    uint64_t turns, serials, submits, wakes;
+    uint64_t turns, submits, wakes;
+    uint64_t out_print; /* of all bytes that the shards gave to the port, in their order */
     struct actor *actors;
     uint32_t actors_count;
     uint32_t *at_slot[STAGE_SHARDS_MAX]; /* slot to actor */
@@ -250,6 +257,7 @@ struct delivery {
     uint32_t size;    /* announced, or of the body */
     uint8_t type;
     bool body;
+    bool answered; /* in PooledTransactions: not among actor_deliveries */
 };
 size_t actor_deliveries(const struct actor *a, struct delivery *out, size_t max);
 /* Hashes of the answer h. */
