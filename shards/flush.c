@@ -6,7 +6,7 @@
 #include "core/siphash.h"
 #include "shards/shard_state.h"
 
-#define WINDOW_BYTES     (512u << 10) /* sealed before a submit: eight large slices, or many small */
+#define WINDOW_BYTES     (512u << 10) /* sealed before a submit: 8 large slices, or many small */
 #define ANNOUNCE_ITEM    38           /* bytes of one announced hash at most, with type and size */
 #define CROWDED_WRITE_NS (5 * MR_SECOND)
 #define BLOB_CREDIT_MAX  (64u << 20) /* for a peer that asks for nothing */
