@@ -68,7 +68,7 @@ unsigned mr_runtime_default_shards(void)
  * one is left for the dispatcher and the services. */
 static int cpu_of(const struct mr_runtime *r, unsigned shard)
 {
-    int cpus[CPU_SETSIZE];
+    int cpus[CPU_SETSIZE] = {0};
     unsigned n = cpus_allowed(cpus, CPU_SETSIZE);
 
     return r->setup.pin && r->shards + 1 <= n ? cpus[n - 1 - shard] : -1;
