@@ -90,6 +90,7 @@ struct mr_dispatcher_setup {
     uint64_t boot_key[2]; /* the same as the shards': chooses the shard of a peer */
     mr_entropy_fn entropy;
     void *entropy_ctx;
+    const struct mr_protocol *protocol; /* what Hello offers; NULL: eth/68 to 71 */
     struct mr_time now;
 };
 

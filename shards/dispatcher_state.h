@@ -32,7 +32,8 @@ struct mr_dispatcher {
     const struct mr_relay_options *o;
     struct mr_time now;
     uint64_t now_ns;
-    struct mr_protocol protocols[4]; /* eth/68 to 71 */
+    struct mr_protocol protocols[4]; /* eth/68 to 71, or the one of a policy */
+    uint32_t protocols_count;
     struct mr_handshakes handshakes;
     struct mr_addresses addresses;
     struct mr_node_table nodes;

@@ -40,11 +40,15 @@ uint32_t mr_dispatcher_sure_slots(const struct mr_relay_options *o)
 
 static void protocols_fill(struct mr_dispatcher *d)
 {
+    if (d->setup.protocol) {
+        d->protocols[d->protocols_count++] = *d->setup.protocol;
+        return;
+    }
     for (unsigned i = 0; i < MR_COUNT_OF(d->protocols); i++) {
         const struct mr_protocol *eth = mr_protocol_find("eth", 68 + i);
 
         MR_ASSERT(eth);
-        d->protocols[i] = *eth;
+        d->protocols[d->protocols_count++] = *eth;
     }
 }
 
@@ -59,7 +63,7 @@ static bool parts_new(struct mr_dispatcher *d)
                                              .client = s->client,
                                              .listen_port = s->listen_port,
                                              .protocols = d->protocols,
-                                             .protocols_n = MR_COUNT_OF(d->protocols)};
+                                             .protocols_n = d->protocols_count};
     uint32_t slots = mr_dispatcher_slots(o), handovers = handovers_max(o);
     uint64_t seeds[3];
 

@@ -486,6 +486,10 @@ static void build_peer(struct mr_shard *s, struct mr_peer *p, struct mr_build *b
     build_control(s, p, b);
     if (p->state != MR_PEER_ACTIVE)
         return;
+    if (s->setup.policy) {
+        s->setup.policy->build(s, p, b);
+        return;
+    }
     if (p->want_request)
         build_fetch(s, p, b);
     if (p->want_header_request || p->want_range)

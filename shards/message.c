@@ -222,7 +222,7 @@ void mr_message_take(struct mr_shard *s, struct mr_peer *p, struct mr_span frame
     enum mr_p2p_fault f = mr_transport_open(&m, &t, frame_data);
 
     p->works |= p->status_in;
-    if (f == MR_P2P_NONE && m.capability == p->eth_index) {
+    if (f == MR_P2P_NONE && m.capability == p->eth_index && !s->setup.policy) {
         entry = mr_eth_message_find(p->eth_version, m.id, pow);
         if (!eth_allowed(s, p, entry))
             return;
@@ -242,6 +242,8 @@ void mr_message_take(struct mr_shard *s, struct mr_peer *p, struct mr_span frame
         on_base(s, p, &m, payload);
     else if (m.capability != p->eth_index)
         p2p_fault(s, p, MR_P2P_UNKNOWN_MESSAGE_ID); /* we share nothing else yet */
+    else if (s->setup.policy)
+        s->setup.policy->take(s, p, m.id, payload);
     else if (entry->kind == MR_ETH_HANDSHAKE)
         on_status(s, p, payload);
     else if (entry->kind == MR_ETH_REQUEST)

@@ -54,7 +54,8 @@ void mr_peer_tell_stopped(struct mr_shard *s)
 static void slot_init(struct mr_shard *s, struct mr_peer *p, const struct mr_handover *h)
 {
     uint32_t slot = p->slot;
-    const struct mr_capability_shared *eth = mr_capabilities_named(&h->caps, "eth");
+    const char *name = s->setup.policy ? s->setup.policy->name : "eth";
+    const struct mr_capability_shared *eth = mr_capabilities_named(&h->caps, name);
 
     MR_ASSERT(eth);
     memset(p, 0, sizeof *p);
@@ -84,7 +85,7 @@ static void slot_init(struct mr_shard *s, struct mr_peer *p, const struct mr_han
 /* A second session of one identity: see design.md section 3. The first works on. */
 static void twin_join(struct mr_shard *s, struct mr_peer *first, struct mr_peer *second)
 {
-    if (first->twin != MR_NO_SLOT) { /* a third one */
+    if (first->twin != MR_NO_SLOT || s->setup.policy) { /* a third one; or no Status would decide */
         MR_COUNT(s->metrics.peers_duplicate, 1);
         second->state = MR_PEER_AWAIT_STATUS;
         mr_peer_end(s, second, MR_CLOSED_DUPLICATE, MR_REASON_ALREADY_CONNECTED);
@@ -128,6 +129,10 @@ void mr_peer_adopt(struct mr_shard *s, struct mr_handover *h)
 
         MR_ASSERT(e == MR_OK); /* as many entries as slots */
         p->state = MR_PEER_AWAIT_STATUS;
+        if (s->setup.policy) {
+            mr_peer_status_agreed(s, p);
+            return;
+        }
         mr_peer_control(s, p, MR_CONTROL_STATUS, 0);
         mr_peer_arm(s, p);
     }
@@ -154,9 +159,10 @@ static void activate(struct mr_shard *s, struct mr_peer *p)
     p->cursor = mr_txlog_since(&s->log, s->now_ns, age);
     p->blob_cursor = p->blob_chosen = blobs_since(s, p->cursor);
     mr_fetch_peer_add(s->fetch, p->slot, p->trusted);
-    mr_head_peer_add(s->head, p->slot, p->remote, p->trusted,
-                     &(struct mr_head_claim){.number = p->claim_number, .hash = p->claim_hash},
-                     s->now_ns);
+    if (!s->setup.policy)
+        mr_head_peer_add(s->head, p->slot, p->remote, p->trusted,
+                         &(struct mr_head_claim){.number = p->claim_number, .hash = p->claim_hash},
+                         s->now_ns);
     mr_admit_peer_add(s->admit, p->slot, p->generation, p->trusted, s->now_ns);
     tell_dispatcher(s, MR_MAIL_ACTIVE, p->serial, 0);
     mr_flush_ready(s, p);

@@ -130,6 +130,7 @@ static bool workers_open(struct mr_runtime *r, char *why, size_t why_cap)
                                    .boot_key = {r->boot_key[0], r->boot_key[1]},
                                    .client = r->setup.client,
                                    .id = r->setup.self->pub,
+                                   .policy = r->setup.policy,
                                    .now = mr_clock_now()};
     struct mr_worker_options options;
 
@@ -163,6 +164,7 @@ static bool loop_open(struct mr_runtime *r, char *why, size_t why_cap)
                        .listen_port = r->endpoint.port,
                        .boot_key = {r->boot_key[0], r->boot_key[1]},
                        .entropy = mr_entropy_system,
+                       .protocol = r->setup.policy ? r->setup.policy->protocol : NULL,
                        .now = mr_clock_now()},
         .listen_fd = r->listen_fd,
         .local = {.ip = r->setup.listen.ip},

@@ -19,7 +19,8 @@ struct mr_runtime_setup {
     struct mr_endpoint listen; /* port 0: the kernel chooses */
     const char *client;        /* our client name in Hello */
     bool pin;                  /* shards to CPUs of the affinity mask, if there are enough */
-    bool blobs;                /* run the service of blob proofs */
+    const struct mr_shard_policy *policy; /* NULL: the relay of eth */
+    bool blobs;                           /* run the service of blob proofs */
     bool equal_weight;         /* the dispatcher does not step back (nice 5) behind the shards */
     bool busy_poll;            /* shards never wait: for machines that do nothing else */
     /* tests: 0 or NULL for what is usual */

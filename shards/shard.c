@@ -168,7 +168,10 @@ static void take_mail(struct mr_shard *s, const struct mr_mail *m)
         mr_admit_blobs_ready(s->admit, true);
         return;
     case MR_MAIL_TX:
-        mr_transactions_from_shard(s, m->buf);
+        if (s->setup.policy)
+            s->setup.policy->from_shard(s, m->buf);
+        else
+            mr_transactions_from_shard(s, m->buf);
         return;
     case MR_MAIL_CLAIM:
     case MR_MAIL_RELEASE:

@@ -25,6 +25,7 @@
 #include "shards/metrics.h"
 #include "shards/options.h"
 #include "shards/peer.h"
+#include "shards/policy.h"
 #include "shards/ports.h"
 #include "shards/seen.h"
 #include "shards/txlog.h"
@@ -40,6 +41,7 @@ struct mr_shard_setup {
     uint64_t boot_key[2]; /* the same on all shards: body choice, tables */
     const char *client;   /* our client name, for logs */
     struct mr_node_id id; /* our own */
+    const struct mr_shard_policy *policy; /* NULL: the relay of eth */
     struct mr_time now;
 };
 

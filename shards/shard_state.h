@@ -184,6 +184,8 @@ void mr_transactions_pooled(struct mr_shard *s, struct mr_peer *p, struct mr_spa
 void mr_transactions_announced(struct mr_shard *s, struct mr_peer *p, struct mr_span message);
 void mr_transactions_from_shard(struct mr_shard *s, struct mr_buf *buf);
 void mr_transactions_doom(struct mr_shard *s); /* ends those that were found to lie */
+/* One reference to every other shard, which is woken. Room was asked for (mr_mail_room). */
+void mr_transactions_publish(struct mr_shard *s, struct mr_buf *buf);
 void mr_transactions_append(struct mr_shard *s, struct mr_buf *buf, const uint64_t *known);
 void mr_shard_admit_hooks(struct mr_shard *s, struct mr_admit_hooks *hooks);
 void mr_shard_fetch_hooks(struct mr_shard *s, struct mr_fetch_hooks *hooks);

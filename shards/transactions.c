@@ -412,30 +412,35 @@ void mr_transactions_from_shard(struct mr_shard *s, struct mr_buf *buf)
     mr_transactions_append(s, buf, s->sources);
 }
 
+void mr_transactions_publish(struct mr_shard *s, struct mr_buf *buf)
+{
+    struct mr_mail mail = {.kind = MR_MAIL_TX, .buf = buf};
+    unsigned shards = mr_mesh_shards(s->setup.mesh);
+
+    if (shards == 1)
+        return;
+    mr_buf_hold(buf, shards - 1);
+    for (unsigned to = 0; to < shards; to++) {
+        bool wake = false;
+
+        if (to == s->setup.self)
+            continue;
+        if (!mr_mail_send(s->setup.mesh, s->setup.self, to, MR_MAIL_FLOW, &mail, &wake))
+            MR_ASSERT(!"room was asked for before admission");
+        if (wake) {
+            MR_COUNT(s->metrics.mail_wakes, 1);
+            s->setup.port.wake(s->setup.port.ctx, to);
+        }
+    }
+}
+
 /* Publishes to the other shards before the local fan-out: they may begin while we seal. */
 static void on_accepted(void *ctx, struct mr_buf *buf, const uint64_t *known)
 {
     struct mr_shard *s = ctx;
-    unsigned shards = mr_mesh_shards(s->setup.mesh);
 
     MR_COUNT(s->metrics.tx_accepted, 1);
-    if (shards > 1) {
-        struct mr_mail mail = {.kind = MR_MAIL_TX, .buf = buf};
-
-        mr_buf_hold(buf, shards - 1);
-        for (unsigned to = 0; to < shards; to++) {
-            bool wake = false;
-
-            if (to == s->setup.self)
-                continue;
-            if (!mr_mail_send(s->setup.mesh, s->setup.self, to, MR_MAIL_FLOW, &mail, &wake))
-                MR_ASSERT(!"room was asked for before admission");
-            if (wake) {
-                MR_COUNT(s->metrics.mail_wakes, 1);
-                s->setup.port.wake(s->setup.port.ctx, to);
-            }
-        }
-    }
+    mr_transactions_publish(s, buf);
     mr_transactions_append(s, buf, known);
 }
 
