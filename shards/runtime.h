@@ -21,8 +21,8 @@ struct mr_runtime_setup {
     bool pin;                  /* shards to CPUs of the affinity mask, if there are enough */
     const struct mr_shard_policy *policy; /* NULL: the relay of eth */
     bool blobs;                           /* run the service of blob proofs */
-    bool equal_weight;         /* the dispatcher does not step back (nice 5) behind the shards */
-    bool busy_poll;            /* shards never wait: for machines that do nothing else */
+    bool equal_weight; /* the dispatcher does not step back (nice 5) behind the shards */
+    bool busy_poll;    /* shards never wait: for machines that do nothing else */
     /* tests: 0 or NULL for what is usual */
     uint64_t seed;          /* of keyed tables and choices; the system's randomness else */
     unsigned buffers;       /* provided buffers of a shard */

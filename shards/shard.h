@@ -36,11 +36,11 @@ struct mr_shard_setup {
     const struct mr_secp *secp;
     struct mr_mesh *mesh;
     struct mr_shard_port port;
-    unsigned self;        /* index */
-    uint64_t seed;        /* of this shard's random source */
-    uint64_t boot_key[2]; /* the same on all shards: body choice, tables */
-    const char *client;   /* our client name, for logs */
-    struct mr_node_id id; /* our own */
+    unsigned self;                        /* index */
+    uint64_t seed;                        /* of this shard's random source */
+    uint64_t boot_key[2];                 /* the same on all shards: body choice, tables */
+    const char *client;                   /* our client name, for logs */
+    struct mr_node_id id;                 /* our own */
     const struct mr_shard_policy *policy; /* NULL: the relay of eth */
     struct mr_time now;
 };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "net/uring/socket.h"
 #include "shards/worker_state.h"
 
 MR_METRICS_DEFINE(mr_worker_metrics, MR_WORKER_METRICS)
@@ -134,7 +135,10 @@ void mr_worker_options_default(struct mr_worker_options *o, uint32_t slots)
         .ring = {.entries = 1024,
                  .completions = MR_MIN(power_of_two_from(4 * (uint64_t)slots + 1024), 65536u),
                  .buffers = MR_MIN(power_of_two_from(8 * (uint64_t)slots), 1024u),
-                 .buffer_bytes = 8192},
+                 .buffer_bytes = 8192,
+                 /* the kernel allows as many as descriptors */
+                 .files = (unsigned)MR_MIN(MR_MIN((uint64_t)slots, UINT64_C(65536)),
+                                           mr_descriptors_raise())},
         .completions_per_turn = 4096,
         .linger_ns = 500 * MR_MS,
         .linger_bytes = 4u << 20,

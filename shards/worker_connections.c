@@ -31,10 +31,28 @@ static void event_later(struct mr_worker *w, enum mr_shard_event_kind kind, uint
 
 /* ---- what a connection is to be, against what the kernel was told ---- */
 
+/* A registered descriptor saves the kernel a look-up an operation. Where the table is too small for
+ * the slot, or the kernel refuses, it does without. */
+static int file_register(struct mr_worker *w, uint32_t slot, int fd)
+{
+    if (slot >= w->options.ring.files || mr_ring_file_set(w->ring, slot, fd) != MR_OK)
+        return fd;
+    return mr_file(slot);
+}
+
+/* Nothing is in flight: with its descriptor closed too, the connection is gone. */
+static void file_forget(struct mr_worker *w, uint32_t slot, struct mr_conn *c)
+{
+    if (c->file != c->fd && mr_ring_file_clear(w->ring, slot) != MR_OK)
+        MR_LOG_WARN("a descriptor stays registered", mr_log_text("error", strerror(errno)));
+    c->file = c->fd;
+}
+
 static void conn_close(struct mr_worker *w, uint32_t slot, struct mr_conn *c)
 {
     if (c->broken)
         mr_socket_abort_on_close(c->fd);
+    file_forget(w, slot, c);
     if (mr_ring_close_file(w->ring, c->fd, name_of(MR_WORKER_CLOSE, slot, c)) != MR_OK) {
         w->starved = true;
         touch(w, slot);
@@ -56,7 +74,7 @@ static void settle(struct mr_worker *w, uint32_t slot)
     if (c->phase == MR_CONN_EMPTY)
         return;
     if (c->wants && !c->armed && !c->ended) {
-        ok = mr_ring_recv_multishot(w->ring, c->fd, name_of(MR_WORKER_RECV, slot, c)) == MR_OK;
+        ok = mr_ring_recv_multishot(w->ring, c->file, name_of(MR_WORKER_RECV, slot, c)) == MR_OK;
         c->armed = ok;
     } else if (!c->wants && c->armed && !c->cancelling) {
         ok = mr_ring_cancel(w->ring, name_of(MR_WORKER_RECV, slot, c)) == MR_OK;
@@ -171,8 +189,12 @@ static void port_adopt(void *ctx, uint32_t slot, uint32_t generation, int fd)
     MR_ASSERT(slot < w->slots);
     MR_ASSERT(c->phase == MR_CONN_EMPTY);
     MR_ASSERT(c->generation != generation || generation == 0);
-    *c = (struct mr_conn){
-        .fd = fd, .generation = generation, .phase = MR_CONN_OPEN, .wants = true, .dirty = dirty};
+    *c = (struct mr_conn){.fd = fd,
+                          .file = file_register(w, slot, fd),
+                          .generation = generation,
+                          .phase = MR_CONN_OPEN,
+                          .wants = true,
+                          .dirty = dirty};
     w->open++;
     MR_GAUGE_SET(w->metrics.worker_open, w->open);
     touch(w, slot);
@@ -184,7 +206,7 @@ static void port_send(void *ctx, uint32_t slot, uint32_t generation, const uint8
     struct mr_conn *c = conn_of(w, slot, generation);
 
     MR_ASSERT(!c->sending);
-    if (mr_ring_send(w->ring, c->fd, p, n, name_of(MR_WORKER_SEND, slot, c)) != MR_OK) {
+    if (mr_ring_send(w->ring, c->file, p, n, name_of(MR_WORKER_SEND, slot, c)) != MR_OK) {
         MR_COUNT(w->metrics.worker_sends_refused, 1);
         c->broken = true;
         event_later(w, MR_EVENT_SENT, slot, -ENOMEM);

@@ -12,6 +12,7 @@ enum mr_conn_phase { MR_CONN_EMPTY, MR_CONN_OPEN, MR_CONN_LINGER, MR_CONN_DRAIN 
 
 struct mr_conn {
     int fd;
+    int file; /* what operations name it by: its registered entry, or fd */
     uint32_t generation;
     uint8_t phase;   /* enum mr_conn_phase */
     bool wants;      /* bytes are welcome: to the shard, or to be dropped */

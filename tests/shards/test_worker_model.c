@@ -20,6 +20,7 @@
 #define FD_BASE  1000000
 #define FDS      40
 #define SLOTS    24 /* that the shard uses */
+#define FILES    12 /* of them have an entry in the table of registered descriptors */
 #define BUFFERS  16
 #define BYTES    64
 #define SEND_MAX 200
@@ -66,6 +67,7 @@ struct mr_ring {
     uint8_t memory[BUFFERS][BYTES];
     bool out[BUFFERS];
     unsigned outs;
+    int files[FILES]; /* descriptor + 1; 0: empty */
     struct mr_completion queue[CQ];
     unsigned queued;
     bool enabled, event_armed;
@@ -91,8 +93,11 @@ static bool refuses(struct mr_ring *k)
 
 static struct socket *socket_of(struct mr_ring *k, int fd)
 {
-    struct socket *s = &k->sockets[fd - FD_BASE];
+    struct socket *s;
 
+    if (fd & MR_FILE_REGISTERED)
+        fd = k->files[fd ^ MR_FILE_REGISTERED] - 1;
+    s = &k->sockets[fd - FD_BASE];
     MR_ASSERT(fd >= FD_BASE && fd < FD_BASE + FDS);
     MR_ASSERT(s->open);
     return s;
@@ -299,6 +304,31 @@ enum mr_err mr_ring_cancel(struct mr_ring *k, uint64_t target)
     return MR_OK;
 }
 
+uint64_t mr_descriptors_raise(void)
+{
+    return FILES;
+}
+
+enum mr_err mr_ring_file_set(struct mr_ring *k, unsigned index, int fd)
+{
+    MR_ASSERT(index < FILES);
+    MR_ASSERT(k->files[index] == 0);
+    if (refuses(k))
+        return MR_SYSTEM;
+    k->files[index] = fd + 1;
+    return MR_OK;
+}
+
+enum mr_err mr_ring_file_clear(struct mr_ring *k, unsigned index)
+{
+    const struct socket *s = socket_of(k, mr_file(index));
+
+    MR_ASSERT(!s->recv);
+    MR_ASSERT(!s->send);
+    k->files[index] = 0;
+    return MR_OK;
+}
+
 bool mr_socket_finish(int fd)
 {
     struct socket *s = socket_of(&kernel, fd);
@@ -323,6 +353,8 @@ enum mr_err mr_ring_close_file(struct mr_ring *k, int fd, uint64_t data)
     struct socket *s = socket_of(k, fd);
 
     (void)data;
+    for (unsigned i = 0; i < FILES; i++) /* an entry would keep the connection alive */
+        MR_ASSERT(k->files[i] != fd + 1);
     if (refuses(k))
         return MR_FULL;
     MR_ASSERT(!s->recv);
