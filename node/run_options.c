@@ -60,6 +60,8 @@ static size_t flags_of(struct mr_run_options *o, struct mr_flag flags[FLAGS_MAX]
          "doubtful transactions relayed a second, whole node (5)", NULL},
         {"loopback-is-public", MR_FLAG_BOOL, &r->loopback_is_public, NULL,
          "hold the per-address rules on 127.0.0.0/8 too", NULL},
+        {"busy-poll", MR_FLAG_U32, &r->busy_poll_us, "US",
+         "microseconds that a shard looks for work before it sleeps (0)", NULL},
         {"help", MR_FLAG_BOOL, &o->help, NULL, "this text", NULL},
     };
 

@@ -109,7 +109,6 @@ static int serve(struct hub *h)
                                      .self = &h->self,
                                      .client = "millrace-hub",
                                      .pin = h->pin,
-                                     .busy_poll = h->busy_poll,
                                      .policy = &mr_hub_policy};
     char why[512], at[64];
 
@@ -137,7 +136,8 @@ int main(int argc, char **argv)
         {"maxpeers", MR_FLAG_U32, &h.relay.maxpeers, "N", "(10000)", NULL},
         {"shards", MR_FLAG_U32, &h.relay.shards, "N", "(1)", NULL},
         {"pin", MR_FLAG_BOOL, &h.pin, NULL, "shards to CPUs of their own", NULL},
-        {"busy-poll", MR_FLAG_BOOL, &h.busy_poll, NULL, "shards never sleep", NULL},
+        {"busy-poll", MR_FLAG_U32, &h.relay.busy_poll_us, "US",
+         "microseconds before shards sleep (0)", NULL},
     };
     struct mr_log_options log = {.level = MR_LOG_LEVEL_WARN, .lines_per_second = 10};
     char error[512];

@@ -104,6 +104,8 @@ bool mr_relay_options_check(const struct mr_relay_options *o, char *why, size_t 
         bad = "--peer-tx-rate and --peer-tx-burst must be at least 1: a peer over them is not read";
     else if (o->recovery_percent < 1 || o->recovery_percent > 100)
         bad = "the share of a core for signature recovery must be 1 to 100";
+    else if (o->busy_poll_us > 1000000)
+        bad = "--busy-poll must be at most 1000000 (microseconds)";
     if (bad)
         snprintf(why, why_cap, "%s", bad);
     return bad == NULL;

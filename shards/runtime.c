@@ -135,7 +135,7 @@ static bool workers_open(struct mr_runtime *r, char *why, size_t why_cap)
     struct mr_worker_options options;
 
     mr_worker_options_default(&options, mr_relay_slots(r->setup.options));
-    options.busy_poll = r->setup.busy_poll;
+    options.busy_poll_ns = r->setup.options->busy_poll_us * MR_US;
     options.ring.fallback = r->setup.ring_fallback;
     if (r->setup.buffers)
         options.ring.buffers = r->setup.buffers;

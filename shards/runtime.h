@@ -22,7 +22,6 @@ struct mr_runtime_setup {
     const struct mr_shard_policy *policy; /* NULL: the relay of eth */
     bool blobs;                           /* run the service of blob proofs */
     bool equal_weight; /* the dispatcher does not step back (nice 5) behind the shards */
-    bool busy_poll;    /* shards never wait: for machines that do nothing else */
     /* tests: 0 or NULL for what is usual */
     uint64_t seed;          /* of keyed tables and choices; the system's randomness else */
     unsigned buffers;       /* provided buffers of a shard */

@@ -23,8 +23,8 @@ static uint64_t wait_ns(const struct mr_worker *w, uint64_t next_turn_ns, uint64
 {
     uint64_t at = MR_MIN(next_turn_ns, now_ns + WAIT_MAX_NS);
 
-    if (w->options.busy_poll || w->later_count > 0 ||
-        w->completions_count == w->options.completions_per_turn)
+    if (w->later_count > 0 || w->completions_count == w->options.completions_per_turn ||
+        now_ns - w->worked_ns < w->options.busy_poll_ns)
         return 0;
     if (w->starved || w->wakes_owed)
         at = MR_MIN(at, now_ns + RETRY_NS);
@@ -45,11 +45,17 @@ static void wait_for_work(struct mr_worker *w, uint64_t next_turn_ns)
     uint64_t now_ns = mr_clock_now().mono_ns;
     uint64_t ns = wait_ns(w, next_turn_ns, now_ns);
     bool asleep = ns > 0 && mr_mail_sleep(w->mesh, w->self);
+    unsigned completions = 1;
 
     MR_COUNT(w->metrics.worker_busy_ns, now_ns - w->now_ns);
     if (asleep)
         MR_COUNT(w->metrics.worker_sleeps, 1);
-    if (mr_ring_wait(w->ring, asleep ? ns : 0, 1) != MR_OK)
+    if (asleep && w->received_count >= w->options.batch_from && w->options.batch_ns < ns) {
+        MR_COUNT(w->metrics.worker_batched, 1);
+        completions = w->options.batch;
+        ns = w->options.batch_ns;
+    }
+    if (mr_ring_wait(w->ring, asleep ? ns : 0, completions) != MR_OK)
         ring_failed();
     if (asleep)
         mr_mail_awake(w->mesh, w->self);
@@ -140,6 +146,9 @@ void mr_worker_options_default(struct mr_worker_options *o, uint32_t slots)
                  .files = (unsigned)MR_MIN(MR_MIN((uint64_t)slots, UINT64_C(65536)),
                                            mr_descriptors_raise())},
         .completions_per_turn = 4096,
+        .batch_from = 8,
+        .batch = 64,
+        .batch_ns = 200 * MR_US,
         .linger_ns = 500 * MR_MS,
         .linger_bytes = 4u << 20,
         .cpu = -1,

@@ -21,6 +21,7 @@
 #define MR_WORKER_METRICS(X)                                                                       \
     X(worker_loops, "times round a worker's loop")                                                 \
     X(worker_sleeps, "times that a worker waited for the kernel")                                  \
+    X(worker_batched, "of these, for several completions at once")                                 \
     X(worker_busy_ns, "time that workers did not wait")                                            \
     X(worker_completions, "completions worked off")                                                \
     X(worker_wakes_in, "times that another thread woke a worker")                                  \
@@ -48,7 +49,12 @@ struct mr_worker_options {
     uint64_t linger_ns;
     uint32_t linger_bytes; /* received and dropped meanwhile, at most */
     int cpu;               /* to pin the thread to; -1: none */
-    bool busy_poll;        /* never wait: for a core of its own */
+    uint64_t busy_poll_ns; /* looks for work so long before it sleeps; UINT64_MAX: always */
+    /* After a turn that received from at least batch_from connections: sleeps until as many
+     * completions as `batch` are there, or batch_ns have passed. Many peers in one turn share
+     * wake-ups, lanes and sends; a lone message never waits. */
+    unsigned batch_from, batch;
+    uint64_t batch_ns;
 };
 /* For a shard with room for so many sessions. */
 void mr_worker_options_default(struct mr_worker_options *o, uint32_t slots);

@@ -286,6 +286,7 @@ static void on_end(struct mr_worker *w, struct mr_conn *c, const struct mr_compl
 
 static void on_bytes(struct mr_worker *w, struct mr_conn *c, const struct mr_completion *done)
 {
+    w->received_count++;
     if (c->phase == MR_CONN_OPEN) {
         event_now(w, MR_EVENT_RECEIVED, done, (uint32_t)done->res,
                   mr_ring_buffer(w->ring, done->bid));
@@ -366,8 +367,11 @@ void mr_worker_gather(struct mr_worker *w)
     memcpy(w->events, w->later, w->later_count * sizeof *w->later);
     w->events_count = w->later_count;
     w->later_count = 0;
+    w->received_count = 0;
     w->completions_count =
         mr_ring_completions(w->ring, w->completions, w->options.completions_per_turn);
+    if (w->completions_count > 0)
+        w->worked_ns = w->now_ns;
     MR_COUNT(w->metrics.worker_completions, w->completions_count);
     for (unsigned i = 0; i < w->completions_count; i++)
         take(w, &w->completions[i]);

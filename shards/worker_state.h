@@ -48,6 +48,8 @@ struct mr_worker {
     uint32_t linger_head, linger_tail;
     struct mr_completion *completions;
     unsigned completions_count; /* of this turn */
+    unsigned received_count;    /* of these, how many brought bytes */
+    uint64_t worked_ns;         /* the last turn that had any */
     struct mr_shard_event *events;
     uint32_t events_count;
     struct mr_shard_event *later; /* events that arose while the shard was in its turn */

@@ -224,7 +224,7 @@ void mr_ring_submit(struct mr_ring *k)
 
 enum mr_err mr_ring_wait(struct mr_ring *k, uint64_t timeout_ns, unsigned min)
 {
-    MR_ASSERT(min == 1);
+    MR_ASSERT(min >= 1);
     for (int i = 0; i < FDS; i++) {
         struct socket *s = &k->sockets[i];
 
