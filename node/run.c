@@ -203,9 +203,20 @@ static void stats(struct relay *r)
 #undef VERDICT_NAME
     };
     uint64_t verdicts[MR_TX_VERDICTS];
-    struct mr_stats_group group = {"verdicts", names, verdicts, MR_TX_VERDICTS};
+    static const char *const of_process[] = {"log_lines_suppressed"};
+    uint64_t process[] = {mr_log_suppressed()};
+    struct mr_stats_group groups[] = {{"verdicts", names, verdicts, MR_TX_VERDICTS},
+                                      {"process", of_process, process, MR_COUNT_OF(process)}};
     struct mr_runtime_metrics metrics[MR_RUNTIME_METRICS];
+    struct mr_runtime_histogram histograms[MR_RUNTIME_HISTOGRAMS];
     struct mr_stats_source sources[MR_RUNTIME_METRICS];
+    struct mr_stats_histogram rows[MR_RUNTIME_HISTOGRAMS];
+    struct mr_stats all = {.sources = sources,
+                           .sources_count = MR_COUNT_OF(sources),
+                           .groups = groups,
+                           .groups_count = MR_COUNT_OF(groups),
+                           .histograms = rows,
+                           .histograms_count = MR_COUNT_OF(rows)};
 
     if (!r->o.stats)
         return;
@@ -214,7 +225,12 @@ static void stats(struct relay *r)
     for (unsigned i = 0; i < MR_RUNTIME_METRICS; i++)
         sources[i] = (struct mr_stats_source){
             .set = metrics[i].set, .instances = metrics[i].instances, .count = metrics[i].count};
-    if (!mr_stats_write(r->o.stats, sources, MR_COUNT_OF(sources), &group, 1) && !r->stats_failed) {
+    mr_runtime_histograms(r->runtime, histograms);
+    for (unsigned i = 0; i < MR_RUNTIME_HISTOGRAMS; i++)
+        rows[i] = (struct mr_stats_histogram){.name = histograms[i].name,
+                                              .instances = histograms[i].instances,
+                                              .count = histograms[i].count};
+    if (!mr_stats_write(r->o.stats, &all) && !r->stats_failed) {
         r->stats_failed = true;
         MR_LOG_WARN("cannot write --stats", mr_log_text("file", r->o.stats),
                     mr_log_text("why", strerror(errno)));

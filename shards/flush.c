@@ -336,6 +336,7 @@ static void walk_log(struct mr_shard *s, struct mr_peer *p, struct walk *w)
             announce_add(s, p, w, e);
 #endif
         mr_bitmap_set(known, p->slot);
+        mr_histogram_record(&s->histograms.tx_relay_us, (s->now_ns - e->time_ns) / MR_US);
     }
     p->cursor = seq;
 }
@@ -613,6 +614,7 @@ bool mr_flush(struct mr_shard *s)
 {
     bool blobs_again = s->blob_retry_ns && s->now_ns >= s->blob_retry_ns;
     uint64_t sealed = 0;
+    uint32_t sends = 0;
 
     if (s->told_head != s->log.head || blobs_again) {
         if (blobs_again)
@@ -622,13 +624,14 @@ bool mr_flush(struct mr_shard *s)
         ready_all(s);
     }
     while (s->ready_head != MR_NO_SLOT && sealed < s->o->sealed_per_turn &&
-           s->sending_bytes < s->o->send_bytes) {
+           sends < s->o->sends_per_turn && s->sending_bytes < s->o->send_bytes) {
         uint32_t jobs = window_build(s);
 
         if (jobs == 0)
             continue;
         mr_rlpx_seal(s->jobs, jobs, &s->keccak);
         sealed += window_send(s, jobs);
+        sends += jobs;
     }
     part_slow(s);
     return s->ready_head != MR_NO_SLOT && s->sending_bytes < s->o->send_bytes;

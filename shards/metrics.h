@@ -99,6 +99,12 @@
     X(keccak_permutations_1, "keccak permutations one lane wide")                                  \
     X(keccak_permutations_4, "keccak permutations four lanes wide")                                \
     X(keccak_permutations_8, "keccak permutations eight lanes wide")                               \
+    X(keccak_lanes_1, "lanes that carried work in permutations one lane wide")                     \
+    X(keccak_lanes_4, "lanes that carried work in permutations four lanes wide")                   \
+    X(keccak_lanes_8, "lanes that carried work in permutations eight lanes wide")                  \
+    X(seen_evicted, "remembered hashes that gave way to newer ones")                               \
+    X(seen_full, "hashes that found no room to be remembered")                                     \
+    X(buffers_failed, "buffers asked for and not had")                                             \
     X(peers, "sessions with Status agreed", GAUGE)                                                 \
     X(peers_waiting, "sessions whose Status has not come", GAUGE)                                  \
     X(log_length, "transactions in the log (of one shard: all hold the same)", PEAK)               \

@@ -50,6 +50,7 @@ void mr_relay_options_default(struct mr_relay_options *o)
         .fresh_ns = 24 * MR_SECOND,
         .bodies_keep_ns = 300 * MR_SECOND,
         .sealed_per_turn = 2u << 20,
+        .sends_per_turn = 512,
         .answer_max = 128u << 10,
         .head_poll_ns = 12 * MR_SECOND,
     };

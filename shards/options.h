@@ -49,6 +49,7 @@ struct mr_relay_options {
     uint64_t fresh_ns;        /* a new peer hears what is younger: 24 s */
     uint64_t bodies_keep_ns;  /* what leaves younger is counted: 5 min */
     uint32_t sealed_per_turn; /* bytes: 2 MiB */
+    uint32_t sends_per_turn;  /* 512: with what the kernel takes for each, 2 ms */
     uint32_t busy_poll_us;    /* a shard looks for work so long before it sleeps: 0 */
     uint32_t answer_max;      /* bytes of one answer of ours: 128 KiB */
     bool head_required;       /* reserved */

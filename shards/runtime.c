@@ -370,6 +370,23 @@ void mr_runtime_metrics(const struct mr_runtime *r,
     out[4] = (struct mr_runtime_metrics){&mr_blob_metrics_set, r->blob_metrics, r->blobs ? 1 : 0};
 }
 
+void mr_runtime_histograms(const struct mr_runtime *r,
+                           struct mr_runtime_histogram out[MR_RUNTIME_HISTOGRAMS])
+{
+    static const char *const names[MR_RUNTIME_HISTOGRAMS] = {"tx_verify_us", "tx_relay_us",
+                                                             "turn_us"};
+
+    for (size_t i = 0; i < MR_RUNTIME_HISTOGRAMS; i++)
+        out[i] = (struct mr_runtime_histogram){.name = names[i], .count = r->shards};
+    for (unsigned i = 0; i < r->shards; i++) {
+        const struct mr_shard_histograms *h = mr_worker_shard_histograms(r->workers[i]);
+
+        out[0].instances[i] = &h->tx_verify_us;
+        out[1].instances[i] = &h->tx_relay_us;
+        out[2].instances[i] = mr_worker_turn_us(r->workers[i]);
+    }
+}
+
 uint64_t mr_runtime_metric(const struct mr_runtime *r, const struct mr_metric_set *set,
                            const char *name)
 {

@@ -74,6 +74,15 @@ struct mr_runtime_metrics {
 /* Shards, workers, dispatcher, its loop, blob service (no instance where there is none). */
 void mr_runtime_metrics(const struct mr_runtime *r,
                         struct mr_runtime_metrics out[MR_RUNTIME_METRICS]);
+/* One histogram with an instance a shard; any thread may merge from them. */
+struct mr_runtime_histogram {
+    const char *name; /* with its unit */
+    const struct mr_histogram *instances[MR_SHARDS_MAX];
+    size_t count;
+};
+#define MR_RUNTIME_HISTOGRAMS 3
+void mr_runtime_histograms(const struct mr_runtime *r,
+                           struct mr_runtime_histogram out[MR_RUNTIME_HISTOGRAMS]);
 /* The sum over all threads (or the largest, of a peak) of the metric of that name in set; 0 for a
  * name that there is not. */
 uint64_t mr_runtime_metric(const struct mr_runtime *r, const struct mr_metric_set *set,

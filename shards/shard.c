@@ -42,6 +42,14 @@ static void body_left(void *ctx, const struct mr_txmeta *meta)
         mr_admit_body_left(s->admit, meta);
 }
 
+static bool histograms_new(struct mr_shard *s)
+{
+    const struct mr_histogram_options o = {.highest = MR_SHARD_HISTOGRAM_MAX_US, .digits = 2};
+
+    return mr_histogram_init(&s->histograms.tx_verify_us, &o) == MR_OK &&
+           mr_histogram_init(&s->histograms.tx_relay_us, &o) == MR_OK;
+}
+
 static bool parts_new(struct mr_shard *s)
 {
     const struct mr_relay_options *o = s->o;
@@ -86,7 +94,7 @@ struct mr_shard *mr_shard_new(const struct mr_shard_setup *setup, char *why, siz
     mr_wheel_init(&s->wheel, s->now_ns / MR_MS);
     mr_bucket_init(&s->blob_upload, s->o->blob_upload_per_s / s->o->shards,
                    MR_MAX(s->o->blob_upload_per_s / s->o->shards, 1u << 20), s->now_ns);
-    if (!arrays_new(s) || !parts_new(s)) {
+    if (!arrays_new(s) || !histograms_new(s) || !parts_new(s)) {
         snprintf(why, why_cap,
                  "no memory for the tables of shard %u: lower --maxpeers or --max-tx-pool-bytes",
                  setup->self);
@@ -124,6 +132,8 @@ void mr_shard_free(struct mr_shard *s)
     mr_shard_let_go(s);
     mr_head_free(s->head);
     mr_fetch_free(s->fetch);
+    mr_histogram_fini(&s->histograms.tx_verify_us);
+    mr_histogram_fini(&s->histograms.tx_relay_us);
     mr_seen_fini(&s->seen);
     mr_map_fini(&s->by_id);
     if (s->pool.base)
@@ -353,6 +363,12 @@ static void publish_gauges(struct mr_shard *s)
     MR_GAUGE_SET(m->keccak_permutations_1, s->keccak.permutations[MR_KECCAK_W1]);
     MR_GAUGE_SET(m->keccak_permutations_4, s->keccak.permutations[MR_KECCAK_W4]);
     MR_GAUGE_SET(m->keccak_permutations_8, s->keccak.permutations[MR_KECCAK_W8]);
+    MR_GAUGE_SET(m->keccak_lanes_1, s->keccak.lanes[MR_KECCAK_W1]);
+    MR_GAUGE_SET(m->keccak_lanes_4, s->keccak.lanes[MR_KECCAK_W4]);
+    MR_GAUGE_SET(m->keccak_lanes_8, s->keccak.lanes[MR_KECCAK_W8]);
+    MR_GAUGE_SET(m->seen_evicted, s->seen.evicted);
+    MR_GAUGE_SET(m->seen_full, s->seen.full);
+    MR_GAUGE_SET(m->buffers_failed, atomic_load_explicit(&s->pool.fails, memory_order_relaxed));
     MR_GAUGE_SET(m->tick, s->now_ns / MR_MS);
 }
 
@@ -418,6 +434,11 @@ bool mr_shard_stopped(const struct mr_shard *s)
 const struct mr_shard_metrics *mr_shard_metrics(const struct mr_shard *s)
 {
     return &s->metrics;
+}
+
+const struct mr_shard_histograms *mr_shard_histograms(const struct mr_shard *s)
+{
+    return &s->histograms;
 }
 
 const uint64_t *mr_shard_verdicts(const struct mr_shard *s)

@@ -13,6 +13,7 @@
 #include "core/base.h"
 #include "core/buffer.h"
 #include "core/clock.h"
+#include "core/histogram.h"
 #include "core/map.h"
 #include "core/random.h"
 #include "core/wheel.h"
@@ -45,6 +46,13 @@ struct mr_shard_setup {
     struct mr_time now;
 };
 
+/* In microseconds; 2 digits, so that a value is told to 1%. */
+#define MR_SHARD_HISTOGRAM_MAX_US UINT64_C(60000000)
+struct mr_shard_histograms {
+    struct mr_histogram tx_verify_us; /* a transaction's last byte read, to accepted */
+    struct mr_histogram tx_relay_us;  /* accepted, to sealed for a peer: a value a delivery */
+};
+
 struct mr_shard; /* shards/shard_state.h, for the files named above only */
 
 /* NULL without memory, with one sentence in why. */
@@ -62,5 +70,7 @@ bool mr_shard_stopped(const struct mr_shard *s);
 
 /* Any thread. */
 const struct mr_shard_metrics *mr_shard_metrics(const struct mr_shard *s);
+/* To be merged from, at any time until free. */
+const struct mr_shard_histograms *mr_shard_histograms(const struct mr_shard *s);
 /* How often each verdict on a transaction was given; until let_go. */
 const uint64_t *mr_shard_verdicts(const struct mr_shard *s);

@@ -120,6 +120,7 @@ struct mr_shard {
     bool stopping, stopped_told;
     uint8_t stop_reason;
     struct mr_shard_metrics metrics;
+    struct mr_shard_histograms histograms;
 };
 
 static inline struct mr_peer *mr_shard_peer(struct mr_shard *s, uint32_t slot)

@@ -440,6 +440,8 @@ static void on_accepted(void *ctx, struct mr_buf *buf, const uint64_t *known)
     struct mr_shard *s = ctx;
 
     MR_COUNT(s->metrics.tx_accepted, 1);
+    mr_histogram_record(&s->histograms.tx_verify_us,
+                        (s->now_ns - mr_txmeta(buf)->received_ns) / MR_US);
     mr_transactions_publish(s, buf);
     mr_transactions_append(s, buf, known);
 }

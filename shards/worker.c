@@ -115,6 +115,7 @@ static void *run(void *arg)
         publish_ring(w);
         took_ns = mr_clock_now().mono_ns - now.mono_ns;
         MR_PEAK(w->metrics.worker_turn_max_ns, took_ns);
+        mr_histogram_record(&w->turn_us, took_ns / MR_US);
         MR_COUNT(w->metrics.worker_loops, 1);
     }
     MR_ASSERT(w->open == 0);
@@ -157,9 +158,11 @@ void mr_worker_options_default(struct mr_worker_options *o, uint32_t slots)
 
 static bool arrays_new(struct mr_worker *w)
 {
+    const struct mr_histogram_options turns = {.highest = MR_SHARD_HISTOGRAM_MAX_US, .digits = 2};
     size_t slots = w->slots;
 
-    return (w->conns = calloc(slots, sizeof *w->conns)) &&
+    return mr_histogram_init(&w->turn_us, &turns) == MR_OK &&
+           (w->conns = calloc(slots, sizeof *w->conns)) &&
            (w->dirty = calloc(slots, sizeof *w->dirty)) &&
            (w->later = calloc(2 * slots, sizeof *w->later)) &&
            (w->completions = calloc(w->options.completions_per_turn, sizeof *w->completions)) &&
@@ -234,6 +237,7 @@ void mr_worker_free(struct mr_worker *w)
     mr_ring_close(w->ring);
     if (w->event >= 0)
         close(w->event);
+    mr_histogram_fini(&w->turn_us);
     free(w->conns);
     free(w->dirty);
     free(w->later);
@@ -255,6 +259,16 @@ const struct mr_shard_metrics *mr_worker_shard_metrics(const struct mr_worker *w
 const struct mr_worker_metrics *mr_worker_metrics(const struct mr_worker *w)
 {
     return &w->metrics;
+}
+
+const struct mr_shard_histograms *mr_worker_shard_histograms(const struct mr_worker *w)
+{
+    return mr_shard_histograms(w->shard);
+}
+
+const struct mr_histogram *mr_worker_turn_us(const struct mr_worker *w)
+{
+    return &w->turn_us;
 }
 
 const uint64_t *mr_worker_verdicts(const struct mr_worker *w)

@@ -83,5 +83,8 @@ struct mr_wake_target mr_worker_wake_target(const struct mr_worker *w);
 const struct mr_shard_metrics *mr_worker_shard_metrics(const struct mr_worker *w);
 const struct mr_worker_metrics *mr_worker_metrics(const struct mr_worker *w);
 /* MR_TX_VERDICTS counters: see mr_admit_verdicts. */
+const struct mr_shard_histograms *mr_worker_shard_histograms(const struct mr_worker *w);
+/* How long turns took, in microseconds. */
+const struct mr_histogram *mr_worker_turn_us(const struct mr_worker *w);
 const uint64_t *mr_worker_verdicts(const struct mr_worker *w);
 void mr_worker_ring_stats(struct mr_ring_stats *out, const struct mr_worker *w);

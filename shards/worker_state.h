@@ -62,6 +62,7 @@ struct mr_worker {
     bool event_armed;
 
     struct mr_worker_metrics metrics;
+    struct mr_histogram turn_us;
     pthread_t thread;
     bool started;
 };

@@ -42,7 +42,8 @@ static void stats(struct mr_runtime *r, const char *path)
         shards[i] = mr_runtime_shard_metrics(r, i);
         workers[i] = mr_runtime_worker_metrics(r, i);
     }
-    mr_stats_write(path, sources, MR_COUNT_OF(sources), NULL, 0);
+    mr_stats_write(path,
+                   &(struct mr_stats){.sources = sources, .sources_count = MR_COUNT_OF(sources)});
 }
 
 static void die(const char *why)

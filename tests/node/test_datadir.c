@@ -112,17 +112,31 @@ static void statistics_are_written_whole(void **state)
     const char *const names[] = {"one", "two"};
     const uint64_t values[] = {1, 2};
     struct mr_stats_group group = {"verdicts", names, values, 2};
+    const struct mr_histogram_options micros = {.highest = 1000000, .digits = 2};
+    struct mr_histogram a, b;
+    const struct mr_histogram *both[] = {&a, &b};
+    const struct mr_stats_histogram rows[] = {{"turn_us", both, 2}};
+    const struct mr_stats all = {
+        .groups = &group, .groups_count = 1, .histograms = rows, .histograms_count = 1};
     struct world *w = *state;
     char path[128], text[512] = "";
     FILE *f;
 
     snprintf(path, sizeof path, "%s/stats.json", w->dir);
-    assert_true(mr_stats_write(path, NULL, 0, &group, 1));
+    assert_int_equal(mr_histogram_init(&a, &micros), MR_OK);
+    assert_int_equal(mr_histogram_init(&b, &micros), MR_OK);
+    mr_histogram_record_n(&a, 7, 9);
+    mr_histogram_record(&b, 90);
+    assert_true(mr_stats_write(path, &all));
     f = fopen(path, "r");
     assert_true(fread(text, 1, sizeof text - 1, f) > 0);
     fclose(f);
     assert_non_null(strstr(text, "\"verdicts\":{\"one\":1,\"two\":2}"));
-    assert_false(mr_stats_write("/nonexistent/stats", NULL, 0, &group, 1));
+    assert_non_null(strstr(text, "\"turn_us\":{\"count\":10,\"min\":7,\"mean\":15,\"p50\":7,"
+                                 "\"p90\":7,\"p99\":90,\"p999\":90,\"max\":90}"));
+    assert_false(mr_stats_write("/nonexistent/stats", &all));
+    mr_histogram_fini(&a);
+    mr_histogram_fini(&b);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

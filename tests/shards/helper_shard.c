@@ -364,6 +364,9 @@ static bool is_traffic(const char *name)
                                         "ping_out",
                                         "keccak_permutations_4",
                                         "keccak_permutations_8",
+                                        "keccak_lanes_1",
+                                        "keccak_lanes_4",
+                                        "keccak_lanes_8",
                                         "bodies_out",
                                         "announced_out"};
 

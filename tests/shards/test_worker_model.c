@@ -454,6 +454,12 @@ const struct mr_shard_metrics *mr_shard_metrics(const struct mr_shard *s)
     return &s->metrics;
 }
 
+const struct mr_shard_histograms *mr_shard_histograms(const struct mr_shard *s)
+{
+    (void)s;
+    return NULL;
+}
+
 const uint64_t *mr_shard_verdicts(const struct mr_shard *s)
 {
     (void)s;
