@@ -23,24 +23,20 @@ static void on_hello(struct mr_load *l, struct mr_load_peer *p, struct mr_span p
     uint8_t message[MR_ETH_STATUS_MAX];
     struct mr_writer w = mr_writer(message, sizeof message);
     struct mr_eth_status status;
-    struct mr_hello h;
-    enum mr_p2p_fault fault = mr_hello_decode(&h, payload);
+    enum mr_p2p_fault fault =
+        mr_load_link_on_hello(&p->link, &l->o->target_id, payload, ours, ours_n);
 
-    if (!fault)
-        fault = mr_hello_check_identity(&h, &l->o->target_id, &p->key.pub);
+    if (fault == MR_P2P_NOTHING_SHARED) {
+        mr_load_peer_end(l, p, MR_LOAD_END_USELESS);
+        return;
+    }
     if (fault) {
         l->counts.faults[fault]++;
         mr_strict_fault(l->strict, &p->strict, MR_STRICT_TRANSPORT);
         mr_load_peer_end(l, p, MR_LOAD_END_TRANSPORT);
         return;
     }
-    if (mr_capabilities_match(&p->shared, ours, ours_n, h.capabilities, h.capabilities_count) !=
-        MR_OK) {
-        mr_load_peer_end(l, p, MR_LOAD_END_USELESS);
-        return;
-    }
-    p->transport = mr_transport_after_hello(&p->shared, MR_P2P_VERSION, h.version);
-    p->strict.version = (uint16_t)mr_capabilities_named(&p->shared, "eth")->capability.version;
+    p->strict.version = (uint16_t)mr_capabilities_named(&p->link.shared, "eth")->capability.version;
     p->state = MR_LOAD_STATUS;
     mr_load_chain_status(&l->chain, &status, p->strict.version, mr_time_wall_s(l->now));
     if (mr_eth_status_encode(&w, &status) != MR_OK)
@@ -195,7 +191,7 @@ void mr_load_frame(struct mr_load *l, struct mr_load_peer *p, struct mr_span dat
 {
     struct mr_message m;
     struct mr_span payload;
-    enum mr_p2p_fault fault = mr_transport_open(&m, &p->transport, data);
+    enum mr_p2p_fault fault = mr_transport_open(&m, &p->link.transport, data);
 
     l->counts.frames_in++;
     mr_keepalive_heard(&p->alive, mr_time_mono_ms(l->now));

@@ -4,8 +4,6 @@
 #pragma once
 #include "perf/load_state.h"
 
-/* The source address of the i-th peer: neighbours differ in their /16. */
-uint32_t mr_load_peer_ip(uint32_t index);
 /* Its key follows from the seed. */
 void mr_load_peer_init(struct mr_load *l, struct mr_load_peer *p, uint32_t index);
 void mr_load_peer_fini(struct mr_load_peer *p);

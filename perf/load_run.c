@@ -159,7 +159,7 @@ static enum mr_err say_goodbye(struct mr_load *l, uint64_t *scanned_ns)
         e = turn(l, scanned_ns);
         for (uint32_t i = 0; i < l->peers_count && !waiting; i++)
             waiting = l->peers[i].state == MR_LOAD_ACTIVE &&
-                      (l->peers[i].send_out || mr_load_bytes_left(&l->peers[i].out) > 0);
+                      (l->peers[i].send_out || mr_load_bytes_left(&l->peers[i].link.out) > 0);
     }
     return e;
 }

@@ -9,15 +9,11 @@
 #include "core/clock.h"
 #include "core/random.h"
 #include "net/eth/version.h"
-#include "net/rlpx/capability.h"
-#include "net/rlpx/frame.h"
-#include "net/rlpx/handshake.h"
 #include "net/rlpx/keepalive.h"
-#include "net/rlpx/transport.h"
 #include "net/uring/ring.h"
 #include "perf/corpus.h"
-#include "perf/load_bytes.h"
 #include "perf/load_chain.h"
+#include "perf/load_link.h"
 #include "perf/load_options.h"
 #include "perf/load_proc.h"
 #include "perf/load_track.h"
@@ -73,17 +69,9 @@ struct mr_load_peer {
     uint64_t since_ns, retry_ns;             /* this attempt began; the next may begin */
     uint64_t send_since_ns;
 
-    struct mr_secp_keypair key;
-    struct mr_rlpx_handshake *handshake; /* in ACK */
-    struct mr_rlpx_session session;
-    struct mr_capabilities shared;
-    struct mr_transport transport;
+    struct mr_load_link link; /* its handshake: in ACK */
     struct mr_keepalive alive;
     struct mr_strict_peer strict;
-    struct mr_load_bytes in;   /* received, sealed */
-    size_t in_need;            /* nothing to do before so many are there */
-    struct mr_load_bytes out;  /* frames: u32 size, frame data; not sealed */
-    struct mr_load_bytes wire; /* sealed, in flight */
 
     uint32_t *wanted; /* ring of MR_LOAD_WANTED_MAX, power of two, transactions in order */
     uint32_t wanted_head, wanted_n, wanted_cap;

@@ -10,8 +10,6 @@
 #define OP_RECEIVE    2
 #define OP_SEND       3
 #define JOBS_MAX      256
-#define WINDOW        64 /* peers sealed before their bytes go to the ring */
-#define FRAMES_MAX    64 /* of one peer and turn */
 #define KEEP_BYTES    4096
 #define LOOK_AGAIN_NS (50 * MR_MS)
 #define RETRY_MIN_NS  (100 * MR_MS)
@@ -34,7 +32,7 @@ static void listen_again(struct mr_load *l, struct mr_load_peer *p)
 
 static void dial(struct mr_load *l, struct mr_load_peer *p)
 {
-    const struct mr_endpoint from = {.ip = mr_load_peer_ip(p->index)};
+    const struct mr_endpoint from = {.ip = mr_load_link_ip(p->index)};
     const bool loopback = mr_ip_is_loopback(l->o->target.ip);
 
     p->since_ns = l->now.mono_ns;
@@ -90,7 +88,6 @@ static void closed(struct mr_load *l, struct mr_load_peer *p)
         close(p->fd);
     p->fd = -1;
     p->generation++;
-    mr_rlpx_session_wipe(&p->session);
     mr_load_peer_fini(p);
     if (l->load_begun || p->attempts >= MR_LOAD_ATTEMPTS) {
         p->state = MR_LOAD_GONE;
@@ -117,7 +114,7 @@ void mr_load_reap(struct mr_load *l, struct mr_load_peer *p)
 
 static void send_wire(struct mr_load *l, struct mr_load_peer *p)
 {
-    if (mr_ring_send(l->ring, p->fd, p->wire.p, p->wire.n, op(OP_SEND, p)) != MR_OK) {
+    if (mr_ring_send(l->ring, p->fd, p->link.wire.p, p->link.wire.n, op(OP_SEND, p)) != MR_OK) {
         mr_load_peer_end(l, p, MR_LOAD_END_MEMORY);
         return;
     }
@@ -126,85 +123,38 @@ static void send_wire(struct mr_load *l, struct mr_load_peer *p)
     mr_keepalive_spoke(&p->alive, mr_time_mono_ms(l->now));
 }
 
-struct sealing {
-    struct mr_seal_job jobs[WINDOW];
-    struct mr_load_peer *peers[WINDOW];
-    struct mr_frame frames[WINDOW][FRAMES_MAX];
-    struct mr_span spans[WINDOW][FRAMES_MAX];
-    size_t taken[WINDOW]; /* bytes of p->out */
-};
-
-/* Makes a job of what waits at p. False if nothing does. */
-static bool make_job(struct mr_load *l, struct mr_load_peer *p, struct sealing *s, size_t i)
+static void seal_and_send(struct mr_load *l, struct mr_load_sealing *s)
 {
-    size_t at = p->out.at, wire = 0;
-    uint32_t n = 0;
+    mr_load_seal_run(s);
+    for (size_t i = 0; i < s->count; i++) {
+        struct mr_load_peer *p = s->owners[i];
 
-    while (at < p->out.n && n < FRAMES_MAX && wire < MR_LOAD_OUT_MAX) {
-        uint32_t size;
-
-        memcpy(&size, p->out.p + at, sizeof size);
-        s->spans[i][n] = mr_span(p->out.p + at + sizeof size, size);
-        s->frames[i][n] =
-            (struct mr_frame){.spans = &s->spans[i][n], .spans_count = 1, .size = size};
-        wire += MR_FRAME_WIRE_LEN(size);
-        at += sizeof size + size;
-        n++;
-    }
-    if (n == 0)
-        return false;
-    p->wire.at = p->wire.n = 0;
-    if (!mr_load_bytes_room(&p->wire, wire)) {
-        mr_load_peer_end(l, p, MR_LOAD_END_MEMORY);
-        return false;
-    }
-    s->taken[i] = at - p->out.at;
-    s->peers[i] = p;
-    s->jobs[i] = (struct mr_seal_job){.session = &p->session,
-                                      .frames = s->frames[i],
-                                      .frames_count = n,
-                                      .out = p->wire.p,
-                                      .out_cap = wire};
-    return true;
-}
-
-static void seal_and_send(struct mr_load *l, struct sealing *s, size_t n)
-{
-    mr_rlpx_seal(s->jobs, n, NULL);
-    for (size_t i = 0; i < n; i++) {
-        struct mr_load_peer *p = s->peers[i];
-
-        MR_ASSERT(s->jobs[i].frames_done == s->jobs[i].frames_count);
-        p->wire.n = s->jobs[i].out_len;
-        p->out.at += s->taken[i];
-        if (mr_load_bytes_left(&p->out) == 0)
-            mr_load_bytes_clear(&p->out, KEEP_BYTES);
         send_wire(l, p);
         mr_load_reap(l, p);
     }
+    s->count = 0;
     mr_ring_submit(l->ring);
 }
 
 void mr_load_flush(struct mr_load *l)
 {
-    static struct sealing sealing; /* one run a process */
+    static struct mr_load_sealing sealing; /* one run a process */
     uint32_t n = l->dirty_n;
-    size_t jobs = 0;
 
     l->dirty_n = 0;
     for (uint32_t i = 0; i < n; i++) {
         struct mr_load_peer *p = &l->peers[l->dirty[i]];
 
         p->dirty = false;
-        if (!mr_load_peer_has_session(p) || p->send_out || !make_job(l, p, &sealing, jobs))
+        if (!mr_load_peer_has_session(p) || p->send_out)
             continue; /* looked at again when its send completes */
-        if (++jobs == WINDOW) {
-            seal_and_send(l, &sealing, jobs);
-            jobs = 0;
-        }
+        if (mr_load_seal_add(&sealing, &p->link, p, MR_LOAD_OUT_MAX) != MR_OK)
+            mr_load_peer_end(l, p, MR_LOAD_END_MEMORY);
+        if (sealing.count == MR_LOAD_SEAL_LINKS)
+            seal_and_send(l, &sealing);
     }
-    if (jobs > 0)
-        seal_and_send(l, &sealing, jobs);
+    if (sealing.count > 0)
+        seal_and_send(l, &sealing);
 }
 
 static void mark_dirty(struct mr_load *l, struct mr_load_peer *p)
@@ -240,14 +190,14 @@ static void on_receive(struct mr_load *l, struct mr_load_peer *p, const struct m
     if (p->state == MR_LOAD_CLOSING)
         return;
     if (c->res > 0) {
-        uint8_t *room = mr_load_bytes_room(&p->in, (size_t)c->res);
+        uint8_t *room = mr_load_bytes_room(&p->link.in, (size_t)c->res);
 
         if (!room) {
             mr_load_peer_end(l, p, MR_LOAD_END_MEMORY);
             return;
         }
         memcpy(room, mr_ring_buffer(l->ring, c->bid), (size_t)c->res);
-        p->in.n += (size_t)c->res;
+        p->link.in.n += (size_t)c->res;
         l->counts.bytes_in += (uint64_t)c->res;
         if (!p->ready) {
             p->ready = true;
@@ -270,13 +220,13 @@ static void on_send(struct mr_load *l, struct mr_load_peer *p, int32_t res)
         l->counts.bytes_out += (uint64_t)res;
     if (p->state == MR_LOAD_CLOSING)
         return;
-    if (res != (int32_t)p->wire.n) {
+    if (res != (int32_t)p->link.wire.n) {
         mr_load_read_all(l);
         mr_load_peer_end(l, p, MR_LOAD_END_CLOSED);
         return;
     }
-    mr_load_bytes_clear(&p->wire, KEEP_BYTES);
-    if (mr_load_bytes_left(&p->out) > 0)
+    mr_load_bytes_clear(&p->link.wire, KEEP_BYTES);
+    if (mr_load_bytes_left(&p->link.out) > 0)
         mark_dirty(l, p);
     if (l->load_begun && p->index < l->track.senders)
         mr_load_send_due(l, p);
@@ -304,14 +254,14 @@ void mr_load_complete(struct mr_load *l, const struct mr_completion *c)
 /* What one step left behind. True: the peer may have another frame. */
 static bool step_done(struct mr_load *l, struct mr_load_peer *p, const struct mr_unseal_job *job)
 {
-    p->in.at += job->consumed;
+    p->link.in.at += job->consumed;
     switch (job->result) {
     case MR_UNSEAL_FRAME:
-        p->in_need = MR_FRAME_HEADER_LEN;
+        p->link.in_need = MR_FRAME_HEADER_LEN;
         mr_load_frame(l, p, mr_span(job->payload, job->size));
         return mr_load_peer_has_session(p);
     case MR_UNSEAL_NEED:
-        p->in_need = mr_load_bytes_left(&p->in) + job->need;
+        p->link.in_need = mr_load_bytes_left(&p->link.in) + job->need;
         return false;
     case MR_UNSEAL_HEADER: /* over size_max */
         l->counts.faults[MR_P2P_FRAME_TOO_BIG]++;
@@ -340,16 +290,17 @@ static void read_round(struct mr_load *l)
 
             if (p->state == MR_LOAD_ACK)
                 mr_load_peer_agree(l, p);
-            if (!mr_load_peer_has_session(p) || mr_load_bytes_left(&p->in) < p->in_need) {
+            if (!mr_load_peer_has_session(p) || mr_load_bytes_left(&p->link.in) < p->link.in_need) {
                 p->ready = false;
                 mr_load_reap(l, p);
                 continue;
             }
             peers[n] = p;
-            jobs[n++] = (struct mr_unseal_job){.session = &p->session,
-                                               .in = p->in.p + p->in.at,
-                                               .in_len = mr_load_bytes_left(&p->in),
-                                               .size_max = mr_transport_frame_max(&p->transport)};
+            jobs[n++] =
+                (struct mr_unseal_job){.session = &p->link.session,
+                                       .in = p->link.in.p + p->link.in.at,
+                                       .in_len = mr_load_bytes_left(&p->link.in),
+                                       .size_max = mr_transport_frame_max(&p->link.transport)};
         }
         mr_rlpx_unseal(jobs, n, NULL);
         l->now = mr_clock_now();
@@ -361,8 +312,8 @@ static void read_round(struct mr_load *l)
         }
         mr_load_batch_run(l); /* before any of these peers' bytes move */
         for (size_t k = 0; k < n; k++) {
-            if (mr_load_bytes_left(&peers[k]->in) == 0)
-                mr_load_bytes_clear(&peers[k]->in, KEEP_BYTES);
+            if (mr_load_bytes_left(&peers[k]->link.in) == 0)
+                mr_load_bytes_clear(&peers[k]->link.in, KEEP_BYTES);
             mr_load_reap(l, peers[k]);
         }
     }

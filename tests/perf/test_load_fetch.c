@@ -34,12 +34,12 @@ static int set_up(void **state)
         mr_load_track_sent(&load.track, i, load.now.mono_ns + i);
     peer = &load.peers[1];
     peer->state = MR_LOAD_ACTIVE;
-    peer->shared.count = 1;
-    peer->shared.shared[0].capability = mr_protocol_find("eth", 69)->capability;
-    peer->shared.shared[0].first_id = 16;
-    peer->shared.shared[0].ids_count = 18;
-    peer->shared.end_id = 34;
-    peer->transport = mr_transport_after_hello(&peer->shared, 5, 5);
+    peer->link.shared.count = 1;
+    peer->link.shared.shared[0].capability = mr_protocol_find("eth", 69)->capability;
+    peer->link.shared.shared[0].first_id = 16;
+    peer->link.shared.shared[0].ids_count = 18;
+    peer->link.shared.end_id = 34;
+    peer->link.transport = mr_transport_after_hello(&peer->link.shared, 5, 5);
     peer->strict.version = 69;
     return 0;
 }
@@ -68,18 +68,18 @@ static size_t asked(uint32_t txs[MR_LOAD_ASK_MAX])
     struct mr_span payload;
     uint32_t size;
 
-    if (mr_load_bytes_left(&peer->out) == 0)
+    if (mr_load_bytes_left(&peer->link.out) == 0)
         return 0;
-    memcpy(&size, peer->out.p + peer->out.at, 4);
-    assert_int_equal(
-        mr_transport_open(&m, &peer->transport, mr_span(peer->out.p + peer->out.at + 4, size)),
-        MR_P2P_NONE);
+    memcpy(&size, peer->link.out.p + peer->link.out.at, 4);
+    assert_int_equal(mr_transport_open(&m, &peer->link.transport,
+                                       mr_span(peer->link.out.p + peer->link.out.at + 4, size)),
+                     MR_P2P_NONE);
     assert_int_equal(mr_transport_payload(&payload, &m, inflated, sizeof inflated), MR_P2P_NONE);
     assert_int_equal(m.id, MR_ETH_GET_POOLED_TRANSACTIONS);
     assert_int_equal(mr_hash_request_decode(&request, payload), MR_OK);
     assert_int_equal(request.request_id, peer->request_id);
-    peer->out.at += 4 + size;
-    assert_int_equal(mr_load_bytes_left(&peer->out), 0); /* one request at a time */
+    peer->link.out.at += 4 + size;
+    assert_int_equal(mr_load_bytes_left(&peer->link.out), 0); /* one request at a time */
     for (uint32_t i = 0; i < request.hashes.n; i++) {
         txs[i] = peer->asked[i];
         assert_memory_equal(mr_items_at(&request.hashes, i), load.corpus.txs[txs[i]].hash.b, 32);
@@ -220,14 +220,14 @@ static void peers_come_from_different_networks(void **state)
     (void)state;
     for (uint32_t i = 0; i < 254; i++)
         for (uint32_t k = 0; k < i; k++)
-            assert_int_not_equal(mr_ip_net16(mr_load_peer_ip(i)), mr_ip_net16(mr_load_peer_ip(k)));
+            assert_int_not_equal(mr_ip_net16(mr_load_link_ip(i)), mr_ip_net16(mr_load_link_ip(k)));
     for (uint32_t i = 0; i < MR_LOAD_PEERS_MAX; i++) {
-        uint32_t ip = mr_load_peer_ip(i);
+        uint32_t ip = mr_load_link_ip(i);
 
         assert_true(mr_ip_is_loopback(ip));
         assert_true((ip & 0xff) >= 1 && (ip & 0xff) <= 254);
         for (uint32_t k = i < 1000 ? 0 : i - 254; k < i; k++)
-            assert_int_not_equal(ip, mr_load_peer_ip(k));
+            assert_int_not_equal(ip, mr_load_link_ip(k));
     }
 }
 
