@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The first line of a file below /proc that begins with prefix; line is what follows. */
 static bool line_read(char *line, size_t cap, const char *path, const char *prefix)
@@ -37,6 +38,22 @@ static bool rss_read(uint64_t *bytes, int64_t pid)
     return true;
 }
 
+/* Fields 14 and 15 of stat, behind a name in brackets that may hold anything. */
+static void split_read(struct mr_load_proc *p, const char *path)
+{
+    const double ticks_per_s = (double)sysconf(_SC_CLK_TCK);
+    char line[1024], *at, *end;
+
+    if (!line_read(line, sizeof line, path, "") || !(at = strrchr(line, ')')))
+        return;
+    for (int field = 2; field < 14 && at; field++)
+        at = strchr(at + 1, ' ');
+    if (!at)
+        return;
+    p->user_s += (double)strtoull(at, &end, 10) / ticks_per_s;
+    p->sys_s += (double)strtoull(end, NULL, 10) / ticks_per_s;
+}
+
 /* The first two fields of schedstat: nanoseconds on a CPU, and in a queue for one. */
 static bool cpu_read(struct mr_load_proc *p, int64_t pid)
 {
@@ -56,6 +73,8 @@ static bool cpu_read(struct mr_load_proc *p, int64_t pid)
             continue;
         p->cpu_s += (double)strtoull(line, &end, 10) / 1e9;
         p->wait_s += (double)strtoull(end, NULL, 10) / 1e9;
+        snprintf(path, sizeof path, "/proc/%lld/task/%s/stat", (long long)pid, entry->d_name);
+        split_read(p, path);
         any = true;
     }
     closedir(tasks);

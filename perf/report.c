@@ -11,7 +11,7 @@
 
 /* ---- JSON ---- */
 
-static struct mr_json *latency_json(const struct mr_histogram *h)
+struct mr_json *mr_report_latency_json(const struct mr_histogram *h)
 {
     static const struct {
         const char *name;
@@ -171,8 +171,8 @@ struct mr_json *mr_report_json(const struct mr_load *l)
     mr_json_set_u64(j, "lost", mr_load_lost(l));
     mr_json_set_u64(j, "duplicates_sent_by_relay", mr_load_track_duplicates(t));
     mr_json_set_u64(j, "punishable", mr_strict_faults_sum(l->strict));
-    mr_json_set(j, "notice_us", latency_json(&t->notice));
-    mr_json_set(j, "body_us", latency_json(&t->body));
+    mr_json_set(j, "notice_us", mr_report_latency_json(&t->notice));
+    mr_json_set(j, "body_us", mr_report_latency_json(&t->body));
     relay_json(j, l);
     mr_json_set_u64(j, "bytes_in", l->counts.bytes_in);
     mr_json_set_u64(j, "bytes_out", l->counts.bytes_out);
