@@ -5,21 +5,11 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { startHub } from './hub_process.mjs'
 
-const hubScript = fileURLToPath(new URL('hub.mjs', import.meta.url))
 const program = join(process.env.MR_BUILD, 'millrace-load')
 const folder = mkdtempSync(join(tmpdir(), 'millrace-hub-'))
 const peers = 20
-
-async function startHub(args) {
-    const child = spawn(process.execPath, [hubScript, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-    const enode = (await lines.next()).value
-    assert.match(enode ?? '', /^enode:/, 'the hub started')
-    return { child, enode, lines }
-}
 
 // What the hub did wrong, the load's exit code and its report.
 async function run(hubArgs, loadArgs = []) {
