@@ -1,8 +1,8 @@
-# mr_module(<folder> USES <folders to its left> LIBS <outside libraries>): one target a folder, all its .c files.
+# mr_module(<folder> USES <folders to its left> LIBS <outside libraries>): one target a folder, all its .c and .S files.
 function(mr_module folder)
     cmake_parse_arguments(M "" "" "USES;LIBS" ${ARGN})
     string(REPLACE "/" "_" id ${folder})
-    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.c)
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.c ${PROJECT_SOURCE_DIR}/${folder}/*.S)
     list(FILTER sources EXCLUDE REGEX "/node/main\\.c$")
     if(sources)
         add_library(mr_${id} STATIC ${sources})

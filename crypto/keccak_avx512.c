@@ -1,5 +1,6 @@
-/* keccak_avx512.c: eight states side by side in 512-bit registers. Blocks enter by loads and
- * transposes: gathers cost a third of what the width gains. */
+/* keccak_avx512.c: eight states side by side in 512-bit registers: how blocks enter them, by loads
+ * and transposes: gathers cost a third of what the width gains. The permutation is assembly
+ * (keccak_avx512_rounds.S). */
 #include "crypto/keccak_variant.h"
 
 #ifdef __x86_64__
@@ -7,46 +8,42 @@
 
 #define AVX512 __attribute__((target("avx512f,avx512vl")))
 
-/* Truth tables of vpternlog: a ^ b ^ c, and a ^ (~b & c). */
-#define XOR3 0x96
-#define CHI  0xd2
-
-#define MR_KV             __m512i
-#define MR_KXOR(a, b)     _mm512_xor_si512(a, b)
-#define MR_KXOR3(a, b, c) _mm512_ternarylogic_epi64(a, b, c, XOR3)
-#define MR_KROL(a, n)     _mm512_rol_epi64(a, n)
-#define MR_KCHI(a, b, c)  _mm512_ternarylogic_epi64(a, b, c, CHI)
-#define MR_KRC(i)         _mm512_set1_epi64((long long)mr_keccak_rc[i])
-#include "crypto/keccak_round.h"
-
 static inline AVX512 __m512i load8(const void *p)
 {
     return _mm512_loadu_si512(p);
 }
 
-/* Xors words w to w + 7 of every lane's block into the state: an 8x8 transpose. */
-static inline AVX512 void xor_words8(__m512i a[MR_KECCAK_WORDS], unsigned w,
-                                     const uint8_t *const *src, size_t at)
+static inline AVX512 void xor_into(uint64_t *word, __m512i v)
 {
-    __m512i r[8], t[8];
+    _mm512_store_si512(word, _mm512_xor_si512(load8(word), v));
+}
 
-    for (unsigned i = 0; i < 8; i++)
-        r[i] = load8(src[i] + at);
-    for (unsigned i = 0; i < 8; i += 2) {
-        t[i] = _mm512_unpacklo_epi64(r[i], r[i + 1]);     /* words 0 2 4 6 of lanes i, i + 1 */
-        t[i + 1] = _mm512_unpackhi_epi64(r[i], r[i + 1]); /* words 1 3 5 7 */
-    }
-    for (unsigned i = 0; i < 2; i++) {
-        const __m512i lo04 = _mm512_shuffle_i64x2(t[i], t[i + 2], 0x88);
-        const __m512i lo26 = _mm512_shuffle_i64x2(t[i], t[i + 2], 0xdd);
-        const __m512i hi04 = _mm512_shuffle_i64x2(t[i + 4], t[i + 6], 0x88);
-        const __m512i hi26 = _mm512_shuffle_i64x2(t[i + 4], t[i + 6], 0xdd);
+/* Words w to w + 3 of the blocks of lanes i and i + 2. */
+static inline AVX512 __m512i pair(const uint8_t *const *src, unsigned i, size_t at)
+{
+    const __m256i lo = _mm256_loadu_si256((const __m256i *)(src[i] + at));
+    const __m256i hi = _mm256_loadu_si256((const __m256i *)(src[i + 2] + at));
 
-        a[w + i] = MR_KXOR(a[w + i], _mm512_shuffle_i64x2(lo04, hi04, 0x88));
-        a[w + i + 2] = MR_KXOR(a[w + i + 2], _mm512_shuffle_i64x2(lo26, hi26, 0x88));
-        a[w + i + 4] = MR_KXOR(a[w + i + 4], _mm512_shuffle_i64x2(lo04, hi04, 0xdd));
-        a[w + i + 6] = MR_KXOR(a[w + i + 6], _mm512_shuffle_i64x2(lo26, hi26, 0xdd));
-    }
+    return _mm512_inserti64x4(_mm512_castsi256_si512(lo), hi, 1);
+}
+
+/* Xors words w to w + 3 of every lane's block into the state: an 8x4 transpose, whose first step is
+ * left to the loads: only one port shuffles. */
+static inline AVX512 void xor_words4(uint64_t *state, unsigned w, const uint8_t *const *src,
+                                     size_t at)
+{
+    const __m512i r02 = pair(src, 0, at + 8 * w), r13 = pair(src, 1, at + 8 * w);
+    const __m512i r46 = pair(src, 4, at + 8 * w), r57 = pair(src, 5, at + 8 * w);
+    const __m512i even03 = _mm512_unpacklo_epi64(r02, r13); /* words 0 and 2 of lanes 0 to 3 */
+    const __m512i odd03 = _mm512_unpackhi_epi64(r02, r13);
+    const __m512i even47 = _mm512_unpacklo_epi64(r46, r57);
+    const __m512i odd47 = _mm512_unpackhi_epi64(r46, r57);
+    uint64_t *a = state + 8 * w;
+
+    xor_into(a, _mm512_shuffle_i64x2(even03, even47, 0x88));
+    xor_into(a + 8, _mm512_shuffle_i64x2(odd03, odd47, 0x88));
+    xor_into(a + 16, _mm512_shuffle_i64x2(even03, even47, 0xdd));
+    xor_into(a + 24, _mm512_shuffle_i64x2(odd03, odd47, 0xdd));
 }
 
 static inline AVX512 __m512i word8(const uint8_t *const *src, size_t at)
@@ -58,39 +55,15 @@ static inline AVX512 __m512i word8(const uint8_t *const *src, size_t at)
         (long long)mr_load_le64(src[1] + at), (long long)mr_load_le64(src[0] + at));
 }
 
-static inline AVX512 void xor_block(__m512i a[MR_KECCAK_WORDS], const uint8_t *const *src,
-                                    size_t at)
-{
-    xor_words8(a, 0, src, at);
-    xor_words8(a, 8, src, at + 64);
-    a[16] = MR_KXOR(a[16], word8(src, at + 128));
-}
-
 AVX512 void mr_keccak_absorb8_avx512(uint64_t *state, const uint8_t *const *src, size_t blocks)
 {
-    __m512i a[MR_KECCAK_WORDS];
-
-    for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
-        a[i] = load8(state + 8 * i);
     for (size_t at = 0; blocks > 0; blocks--, at += MR_KECCAK_RATE) {
-        xor_block(a, src, at);
-        MR_KECCAK_F(a);
+        xor_words4(state, 0, src, at);
+        xor_words4(state, 4, src, at);
+        xor_words4(state, 8, src, at);
+        xor_words4(state, 12, src, at);
+        xor_into(state + 8 * 16, word8(src, at + 128));
+        mr_keccak_permute8_avx512(state);
     }
-    for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
-        _mm512_store_si512(state + 8 * i, a[i]);
-}
-
-AVX512 void mr_keccak_squeeze8_avx512(uint64_t *state, uint64_t *out, uint32_t keep)
-{
-    const __mmask8 write = (__mmask8)~keep;
-    __m512i a[MR_KECCAK_WORDS];
-
-    for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
-        a[i] = load8(state + 8 * i);
-    MR_KECCAK_F(a);
-    for (unsigned i = 0; i < 4; i++)
-        _mm512_store_si512(out + 8 * i, a[i]);
-    for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
-        _mm512_mask_store_epi64(state + 8 * i, write, a[i]);
 }
 #endif

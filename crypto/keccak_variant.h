@@ -34,5 +34,6 @@ void mr_keccak_squeeze4_avx2(uint64_t *a, uint64_t *out, uint32_t keep);
 void mr_keccak_absorb4_avx512(uint64_t *a, const uint8_t *const *src, size_t blocks);
 void mr_keccak_squeeze4_avx512(uint64_t *a, uint64_t *out, uint32_t keep);
 void mr_keccak_absorb8_avx512(uint64_t *a, const uint8_t *const *src, size_t blocks);
+void mr_keccak_permute8_avx512(uint64_t *a);
 void mr_keccak_squeeze8_avx512(uint64_t *a, uint64_t *out, uint32_t keep);
 #endif
