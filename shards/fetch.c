@@ -53,6 +53,11 @@ struct asker {
     uint64_t id, deadline_ms;
     uint32_t count, cursor, reached; /* reached: behind the last item that was delivered */
     uint32_t busy_prev, busy_next;
+};
+
+/* The request in flight; apart from struct asker, so that a peer that is never asked costs nothing
+ * for it: the pages are not touched. */
+struct asked {
     uint32_t entries[MR_FETCH_HASHES_MAX];
     uint64_t prints[MR_FETCH_HASHES_MAX]; /* first 8 bytes of each hash asked */
 };
@@ -67,6 +72,7 @@ struct mr_fetch {
     struct entry *entries;
     uint64_t *sources; /* entries x ROWS rows of words */
     struct asker *askers;
+    struct asked *asked; /* of each slot */
     uint32_t free_head;
     struct list waiting, elsewhere, busy;
     uint64_t announced_total;
@@ -376,7 +382,8 @@ struct mr_fetch *mr_fetch_new(const struct mr_relay_options *o, uint32_t slots, 
     f->entries = calloc(f->entries_count, sizeof *f->entries);
     f->sources = calloc((size_t)f->entries_count * ROWS * f->words, sizeof(uint64_t));
     f->askers = calloc(slots, sizeof *f->askers);
-    if (!f->entries || !f->sources || !f->askers) {
+    f->asked = calloc(slots, sizeof *f->asked);
+    if (!f->entries || !f->sources || !f->askers || !f->asked) {
         mr_fetch_free(f);
         return NULL;
     }
@@ -394,6 +401,7 @@ void mr_fetch_free(struct mr_fetch *f)
     free(f->entries);
     free(f->sources);
     free(f->askers);
+    free(f->asked);
     free(f);
 }
 
@@ -418,13 +426,14 @@ static void request_end(struct mr_fetch *f, uint32_t slot, bool late)
 
     busy_remove(f, slot);
     for (uint32_t k = 0; k < a->count; k++) {
-        struct entry *e = &f->entries[a->entries[k]];
+        struct entry *e = &f->entries[f->asked[slot].entries[k]];
 
-        if (e->state != MR_FETCH_ASKED || e->slot != slot || print_of(&e->hash) != a->prints[k])
+        if (e->state != MR_FETCH_ASKED || e->slot != slot ||
+            print_of(&e->hash) != f->asked[slot].prints[k])
             continue; /* delivered, or settled meanwhile */
         if (!late)
-            source_clear(f, a->entries[k], slot);
-        go_on(f, a->entries[k]);
+            source_clear(f, f->asked[slot].entries[k], slot);
+        go_on(f, f->asked[slot].entries[k]);
     }
     a->count = 0;
 }
@@ -564,8 +573,8 @@ bool mr_fetch_take_request(struct mr_fetch *f, uint32_t slot, struct mr_fetch_re
             break;
         unlink_entry(f, i);
         e->state = MR_FETCH_ASKED;
-        a->entries[a->count] = i;
-        a->prints[a->count] = print_of(&e->hash);
+        f->asked[slot].entries[a->count] = i;
+        f->asked[slot].prints[a->count] = print_of(&e->hash);
         out->hashes[a->count++] = e->hash;
         if (f->shards > 1)
             f->hooks.hint(f->hooks.ctx, MR_MAIL_CLAIM, &e->hash, 0);
@@ -602,14 +611,15 @@ enum mr_err mr_fetch_answer_begin(struct mr_fetch *f, uint32_t slot, uint64_t id
 
 /* Whether the peer's request in flight holds the hash. Answers keep the request's order, so the
  * search goes on where the last one ended. */
-static bool was_asked(struct asker *a, const struct mr_hash *hash)
+static bool was_asked(struct mr_fetch *f, uint32_t slot, const struct mr_hash *hash)
 {
+    struct asker *a = &f->askers[slot];
     uint64_t print = print_of(hash);
 
     for (uint32_t k = 0; k < a->count; k++) {
         uint32_t at = (a->cursor + k) % a->count;
 
-        if (a->prints[at] == print) {
+        if (f->asked[slot].prints[at] == print) {
             a->cursor = at + 1;
             a->reached = MR_MAX(a->reached, a->cursor);
             return true;
@@ -620,7 +630,7 @@ static bool was_asked(struct asker *a, const struct mr_hash *hash)
 
 void mr_fetch_met(struct mr_fetch *f, uint32_t slot, const struct mr_hash *hash)
 {
-    (void)was_asked(&f->askers[slot], hash);
+    (void)was_asked(f, slot, hash);
 }
 
 static bool variant_matches(const struct variant *v, uint8_t type, uint32_t size)
@@ -637,7 +647,7 @@ enum mr_fetch_delivery mr_fetch_delivered(struct mr_fetch *f, uint32_t slot,
     uint32_t i = find(f, hash, now_ms);
     enum mr_fetch_delivery result = MR_FETCH_DELIVERED;
 
-    if (!was_asked(&f->askers[slot], hash))
+    if (!was_asked(f, slot, hash))
         return MR_FETCH_UNKNOWN;
     if (i == NONE)
         return MR_FETCH_SETTLED;
@@ -665,10 +675,11 @@ static void rest_ask_again(struct mr_fetch *f, uint32_t slot)
     struct asker *a = &f->askers[slot];
 
     for (uint32_t k = a->count; a->reached > 0 && k-- > a->reached;) {
-        struct entry *e = &f->entries[a->entries[k]];
+        struct entry *e = &f->entries[f->asked[slot].entries[k]];
 
-        if (e->state == MR_FETCH_ASKED && e->slot == slot && print_of(&e->hash) == a->prints[k])
-            order_unshift(f, a->entries[k], slot);
+        if (e->state == MR_FETCH_ASKED && e->slot == slot &&
+            print_of(&e->hash) == f->asked[slot].prints[k])
+            order_unshift(f, f->asked[slot].entries[k], slot);
     }
 }
 
