@@ -64,9 +64,9 @@ static void put_head(const struct mr_peer *p, struct mr_writer *w, const struct 
 
 /* As the last frame of the slice, and of those that follow. */
 static bool build_long(struct mr_shard *s, struct mr_peer *p, struct mr_build *b,
-                       struct mr_buf *buf)
+                       struct mr_txlog_entry *e)
 {
-    const struct mr_txmeta *m = mr_txmeta(buf);
+    const struct mr_txmeta *m = mr_txmeta(e->buf);
     struct mr_long_frame *f = mr_long_frame_new(s);
     struct mr_writer w;
 
@@ -74,30 +74,35 @@ static bool build_long(struct mr_shard *s, struct mr_peer *p, struct mr_build *b
         return false;
     w = mr_writer(f->head, sizeof f->head);
     put_head(p, &w, m);
-    mr_buf_hold(buf, 1);
-    f->used[f->used_count++] = buf;
+    f->used[0] = mr_txlog_use(&s->log, e);
+    if (!f->used[0]) {
+        mr_long_frame_free(s, f);
+        return false;
+    }
+    f->used_count = 1;
     f->spans[0] = mr_writer_span(&w);
-    f->spans[1] = mr_tx_body(buf);
+    f->spans[1] = mr_tx_body(e->buf);
     f->frame = (struct mr_frame){
         .spans = f->spans, .spans_count = 2, .size = (uint32_t)w.n + m->fragment_bytes};
     mr_build_long(b, p, f);
     return true;
 }
 
-static bool build_one(struct mr_shard *s, struct mr_peer *p, struct mr_build *b, struct mr_buf *buf)
+static bool build_one(struct mr_shard *s, struct mr_peer *p, struct mr_build *b,
+                      struct mr_txlog_entry *e)
 {
-    const struct mr_txmeta *m = mr_txmeta(buf);
+    const struct mr_txmeta *m = mr_txmeta(e->buf);
     uint32_t size = HEAD_ROOM + m->fragment_bytes;
     size_t mark = b->literals.n;
 
     if (MR_FRAME_WIRE_LEN(size) > MR_SLICE_BYTES)
         return !b->closed && b->room >= 1024 && b->frames_count < MR_FRAMES_PER_JOB &&
-               build_long(s, p, b, buf);
+               build_long(s, p, b, e);
     if (!mr_build_fits(b, 2, size) || b->literals.cap - mark < HEAD_ROOM)
         return false;
     put_head(p, &b->literals, m);
     b->spans[0] = mr_span(b->literals.p + mark, b->literals.n - mark);
-    b->spans[1] = mr_tx_body(buf);
+    b->spans[1] = mr_tx_body(e->buf);
     mr_build_add(b, 2, (uint32_t)b->spans[0].n + m->fragment_bytes);
     return true;
 }
@@ -109,12 +114,12 @@ static void build(struct mr_shard *s, struct mr_peer *p, struct mr_build *b)
         p->cursor = s->log.tail;
     }
     for (; p->cursor < s->log.head; p->cursor++) {
-        const struct mr_txlog_entry *e = mr_txlog_at(&s->log, p->cursor);
+        struct mr_txlog_entry *e = mr_txlog_at(&s->log, p->cursor);
         uint64_t *known = mr_txlog_known(&s->log, p->cursor);
 
         if (!e->buf || mr_bitmap_test(known, p->slot))
             continue;
-        if (!build_one(s, p, b, e->buf))
+        if (!build_one(s, p, b, e))
             return;
         mr_bitmap_set(known, p->slot);
         MR_COUNT(s->metrics.bodies_out, 1);

@@ -75,7 +75,7 @@ struct pooled {
     uint64_t request_id;
     uint32_t count, fragment_bytes, item_bytes;
     uint64_t blob_bytes; /* against the upload budget */
-    struct mr_buf *bufs[MR_HASHES_ASKED_MAX];
+    struct mr_txlog_entry *entries[MR_HASHES_ASKED_MAX];
 };
 
 /* Upload of blobs is charged when they are announced. Whoever asks for others, or again, gets what
@@ -125,7 +125,7 @@ static void pooled_collect(struct mr_shard *s, struct mr_peer *p, const struct m
             }
             out->blob_bytes += e->size;
         }
-        out->bufs[out->count++] = e->buf;
+        out->entries[out->count++] = e;
         out->item_bytes += m->item_bytes;
         out->fragment_bytes += m->fragment_bytes;
         mr_bitmap_set(s->log.known + (size_t)(e - s->log.ring) * s->log.words, p->slot);
@@ -163,9 +163,13 @@ static bool pooled_long(struct mr_shard *s, struct mr_peer *p, struct mr_build *
     pooled_head(s, p, a, &w);
     f->spans[0] = mr_writer_span(&w);
     for (uint32_t i = 0; i < a->count; i++) {
-        mr_buf_hold(a->bufs[i], 1);
-        f->used[f->used_count++] = a->bufs[i];
-        f->spans[1 + i] = mr_tx_body(a->bufs[i]);
+        f->used[i] = mr_txlog_use(&s->log, a->entries[i]);
+        if (!f->used[i]) {
+            mr_long_frame_free(s, f);
+            return false;
+        }
+        f->used_count++;
+        f->spans[1 + i] = mr_tx_body(a->entries[i]->buf);
     }
     f->frame = (struct mr_frame){
         .spans = f->spans, .spans_count = 1 + a->count, .size = (uint32_t)w.n + a->fragment_bytes};
@@ -191,7 +195,7 @@ static bool pooled_build(struct mr_shard *s, struct mr_peer *p, struct mr_build 
         pooled_head(s, p, &a, &b->literals);
         spans[0] = mr_span(b->literals.p + mark, b->literals.n - mark);
         for (uint32_t i = 0; i < a.count; i++)
-            spans[1 + i] = mr_tx_body(a.bufs[i]);
+            spans[1 + i] = mr_tx_body(a.entries[i]->buf);
         mr_build_add(b, a.count + 1, (uint32_t)spans[0].n + a.fragment_bytes);
     }
     blob_charge(s, p, a.blob_bytes);

@@ -142,7 +142,7 @@ struct mr_long_frame *mr_long_frame_new(struct mr_shard *s)
 void mr_long_frame_free(struct mr_shard *s, struct mr_long_frame *f)
 {
     for (uint32_t i = 0; i < f->used_count; i++)
-        mr_buf_put(&s->pool, f->used[i]);
+        mr_txlog_unuse(&s->log, f->used[i]);
     if (f->literals)
         mr_buf_put(&s->pool, f->literals);
     mr_buf_put(&s->pool, f->self);

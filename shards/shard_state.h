@@ -28,7 +28,7 @@ struct mr_long_frame {
     struct mr_buf *literals; /* or NULL */
     struct mr_frame frame;
     uint32_t used_count;
-    struct mr_buf *used[MR_HASHES_ASKED_MAX]; /* a holder of each */
+    struct mr_txlog_use *used[MR_HASHES_ASKED_MAX];
     struct mr_span spans[MR_LONG_SPANS];
     uint8_t head[64];
 };

@@ -23,7 +23,28 @@ bool mr_txlog_init(struct mr_txlog *l, uint32_t entries, uint32_t slots, uint64_
     return l->ring && l->known && l->sweep_mask && l->sweep_pending;
 }
 
-/* The body leaves; who still seals from it has a holder of its own. */
+struct mr_txlog_use *mr_txlog_use(struct mr_txlog *l, struct mr_txlog_entry *e)
+{
+    if (!e->use) {
+        struct mr_buf *self = mr_buf_get(l->pool, sizeof *e->use);
+
+        if (!self)
+            return NULL;
+        e->use = (struct mr_txlog_use *)(void *)self->data;
+        e->use->self = self;
+        mr_ref_init(&e->use->ref, e->buf);
+    }
+    mr_ref_take(&e->use->ref);
+    return e->use;
+}
+
+void mr_txlog_unuse(struct mr_txlog *l, struct mr_txlog_use *use)
+{
+    if (mr_ref_drop(l->pool, &use->ref))
+        mr_buf_put(l->pool, use->self);
+}
+
+/* The body leaves; who still seals from it uses it on. */
 static void body_drop(struct mr_txlog *l, struct mr_txlog_entry *e)
 {
     uint64_t bytes = e->buf->size;
@@ -34,8 +55,12 @@ static void body_drop(struct mr_txlog *l, struct mr_txlog_entry *e)
         l->bytes -= bytes;
     if (l->left && !e->aged)
         l->left(l->left_ctx, mr_txmeta(e->buf));
-    mr_buf_put(l->pool, e->buf);
+    if (e->use)
+        mr_txlog_unuse(l, e->use);
+    else
+        mr_buf_put(l->pool, e->buf);
     e->buf = NULL;
+    e->use = NULL;
 }
 
 void mr_txlog_age(struct mr_txlog *l, uint64_t now_ns)

@@ -10,9 +10,17 @@
 #include "shards/seen.h"
 #include "shards/txmeta.h"
 
+/* This shard's hold on a body that is used by more than the log: large frames that are being sealed
+ * from it. They are counted with a plain integer, whatever the number of shards. */
+struct mr_txlog_use {
+    struct mr_ref ref;   /* the log is one of its users, until the body leaves it */
+    struct mr_buf *self; /* holds this struct */
+};
+
 struct mr_txlog_entry {
-    struct mr_buf *buf; /* NULL: the body left */
-    uint64_t time_ns;   /* mono, of acceptance */
+    struct mr_buf *buf;       /* NULL: the body left */
+    struct mr_txlog_use *use; /* NULL: nobody but the log has used it */
+    uint64_t time_ns;         /* mono, of acceptance */
     uint8_t type, flags;
     bool aged; /* older than keep_ns: it no longer counts for who brought it */
     uint32_t size, size_elided;
@@ -62,6 +70,10 @@ static inline uint64_t *mr_txlog_known(const struct mr_txlog *l, uint64_t seq)
 /* The entry of a hash that holds a body, or NULL. */
 struct mr_txlog_entry *mr_txlog_find(struct mr_txlog *l, const struct mr_hash *hash,
                                      uint32_t now_s);
+/* One more user of an entry's body, which stays until mr_txlog_unuse, also when the log drops it
+ * meanwhile. NULL without memory. */
+MR_MUST_USE struct mr_txlog_use *mr_txlog_use(struct mr_txlog *l, struct mr_txlog_entry *e);
+void mr_txlog_unuse(struct mr_txlog *l, struct mr_txlog_use *use);
 /* Once a turn: bodies that have stayed for keep_ns are counted for nobody any more (see left). */
 void mr_txlog_age(struct mr_txlog *l, uint64_t now_ns);
 /* The first sequence number younger than age: where a new peer's cursor starts. */

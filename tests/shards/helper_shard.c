@@ -414,6 +414,8 @@ uint64_t stage_peer_buffers(const struct stage *st, unsigned shard)
             /* a body lies in its own shard's log or has left it; others only hold it longer */
             if (b && b->home == &s->pool && i == shard)
                 others++;
+            if (i == shard && mr_txlog_at(l, seq)->use)
+                others++; /* what counts its users */
         }
     }
     return s->pool.out_count - others;

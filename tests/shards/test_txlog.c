@@ -69,6 +69,43 @@ static uint64_t append(struct world *w, uint32_t n, uint32_t bytes, uint8_t flag
     return mr_txlog_append(&w->log, b, NULL, n, now_ns);
 }
 
+static void a_body_in_use_stays_when_the_log_drops_it(void **state)
+{
+    struct world *w = *state;
+    struct mr_txlog_use *first, *second;
+    struct mr_txlog_entry *e;
+    struct mr_buf *body;
+
+    e = mr_txlog_at(&w->log, append(w, 5, 100, 0, MR_SECOND));
+    body = e->buf;
+    first = mr_txlog_use(&w->log, e);
+    second = mr_txlog_use(&w->log, e);
+    assert_non_null(first);
+    assert_ptr_equal(first, second);
+    assert_int_equal(atomic_load(&body->holders), 1); /* of this shard, whatever its users */
+    for (uint32_t n = 6; n < 6 + 65; n++)
+        append(w, n, 10, 0, MR_SECOND);
+    mr_txlog_unuse(&w->log, first);
+    assert_int_equal(atomic_load(&body->holders), 1);
+    assert_int_equal(mr_tx_body(body).p[99], 5);
+    mr_txlog_unuse(&w->log, second);
+    assert_int_equal(atomic_load(&body->holders), 0);
+}
+
+static void a_body_in_use_can_be_used_again_after_its_users_left(void **state)
+{
+    struct world *w = *state;
+    struct mr_txlog_entry *e = mr_txlog_at(&w->log, append(w, 5, 100, 0, MR_SECOND));
+
+    for (unsigned i = 0; i < 3; i++) {
+        struct mr_txlog_use *use = mr_txlog_use(&w->log, e);
+
+        assert_non_null(use);
+        mr_txlog_unuse(&w->log, use);
+        assert_int_equal(atomic_load(&e->buf->holders), 1);
+    }
+}
+
 static void an_appended_transaction_is_found_by_its_hash(void **state)
 {
     struct world *w = *state;
@@ -173,6 +210,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_appended_transaction_is_found_by_its_hash, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_body_in_use_stays_when_the_log_drops_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_body_in_use_can_be_used_again_after_its_users_left, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_the_ring_overwrites_is_gone_in_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(bodies_leave_oldest_first_by_bytes_and_kinds_apart, setup,
