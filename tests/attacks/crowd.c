@@ -5,6 +5,7 @@
 
 #include "net/eth/announce.h"
 #include "net/eth/tx.h"
+#include "net/uring/socket.h"
 
 #define ASK_MAX 256
 
@@ -28,7 +29,7 @@ static void judge(struct crowd *c, unsigned peer, const struct mr_client_message
         return;
     r = mr_strict_check(c->o.strict, &c->judges[peer], m->id, m->payload,
                         (uint64_t)process_now_ms());
-    if (r != MR_STRICT_NONE)
+    if (r != MR_STRICT_NONE && mr_strict_faults(c->o.strict)[r] == 1)
         print_message("a strict peer would leave: %s\n", mr_strict_rule_text(r));
 }
 
@@ -66,22 +67,25 @@ void crowd_open_with(struct crowd *c, const struct crowd_options *o)
 {
     memset(c, 0, sizeof *c);
     c->o = *o;
-    c->n = o->n;
-    c->peers = calloc(c->n, sizeof *c->peers);
-    c->judges = calloc(c->n, sizeof *c->judges);
-    c->gone = calloc(c->n, sizeof *c->gone);
+    mr_descriptors_raise();
+    c->peers = calloc(o->n, sizeof *c->peers);
+    c->judges = calloc(o->n, sizeof *c->judges);
+    c->gone = calloc(o->n, sizeof *c->gone);
     c->samples = calloc(CROWD_SAMPLES_MAX, sizeof *c->samples);
     c->sent_ms = calloc(CROWD_SAMPLES_MAX, sizeof *c->sent_ms);
     c->lost = calloc(CROWD_SAMPLES_MAX, sizeof *c->lost);
-    c->marks = calloc(c->n, CROWD_SAMPLES_MAX);
-    c->wants = calloc(c->n, ASK_MAX * sizeof *c->wants);
-    c->wants_n = calloc(c->n, sizeof *c->wants_n);
-    for (unsigned i = 0; i < c->n; i++) {
+    c->marks = calloc(o->n, CROWD_SAMPLES_MAX);
+    c->wants = calloc(o->n, ASK_MAX * sizeof *c->wants);
+    c->wants_n = calloc(o->n, sizeof *c->wants_n);
+    for (unsigned i = 0; i < o->n; i++) {
         struct mr_client_options po = peer_options(o->seed + i);
         struct mr_client *p = &c->peers[i];
         enum mr_client_got g;
 
         po.version_min = po.version_max = o->version;
+        if (o->version == CROWD_EVERY_VERSION)
+            po.version_min = po.version_max =
+                MR_ETH_VERSION_MIN + i % (MR_ETH_VERSION_ADVERTISED - MR_ETH_VERSION_MIN + 1);
         if (o->network)
             po.network = o->network;
         mr_client_init(p, &po);
@@ -90,6 +94,9 @@ void crowd_open_with(struct crowd *c, const struct crowd_options *o)
             (g = agree(c, i)))
             fail_msg("honest peer %u: %s %s, reason %u", i, mr_client_got_text(g), p->why,
                      p->disconnected ? p->reason : 999);
+        c->n++;
+        if (i % 64 == 63) /* the first of many are asked things before the last is there */
+            crowd_pump(c, 0);
     }
 }
 

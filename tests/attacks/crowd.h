@@ -3,10 +3,13 @@
  * 256 hashes), and remember which of the test's transactions reached whom and when. With a strict
  * table every message of the relay is judged by geth's rules as well. Thread: the test's. */
 #pragma once
+#include <limits.h>
+
 #include "perf/strict.h"
 #include "tests/system/process.h"
 
-#define CROWD_SAMPLES_MAX 1024
+#define CROWD_SAMPLES_MAX   1024
+#define CROWD_EVERY_VERSION UINT_MAX /* of eth, one peer after the other */
 
 struct crowd;
 /* Called for every message of a peer before the crowd looks at it. */
@@ -20,7 +23,7 @@ struct crowd_options {
     unsigned n;
     uint64_t seed;                    /* the first peer's name */
     uint32_t base_ip;                 /* and address; one each */
-    unsigned version;                 /* of eth; 0: the best that we have */
+    unsigned version;                 /* of eth; 0: the best that we have; or the above */
     const struct mr_network *network; /* NULL: mainnet */
     struct mr_strict *strict;         /* NULL: messages are not judged */
 };
