@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -190,18 +191,28 @@ static void line_begin(struct line *l, const struct timespec *now, enum mr_log_l
     }
 }
 
+/* Whether a line can be written without waiting: no thread waits for a pipe that nobody empties. */
+static bool sink_ready(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
+}
+
 static void line_end(struct line *l, uint32_t held)
 {
-    ssize_t wrote;
+    int fd = __atomic_load_n(&logger.fd, __ATOMIC_RELAXED);
+    ssize_t wrote = -1;
 
     if (held)
         l->n += (size_t)snprintf(l->b + l->n, sizeof l->b - l->n, " suppressed=%u", held);
     if (l->cut)
         l->n += (size_t)snprintf(l->b + l->n, sizeof l->b - l->n, " cut=true");
     l->b[l->n++] = '\n';
-    do
-        wrote = write(__atomic_load_n(&logger.fd, __ATOMIC_RELAXED), l->b, l->n);
-    while (wrote < 0 && errno == EINTR);
+    if (sink_ready(fd))
+        do
+            wrote = write(fd, l->b, l->n);
+        while (wrote < 0 && errno == EINTR);
     if (wrote != (ssize_t)l->n)
         __atomic_fetch_add(&logger.failed, 1, __ATOMIC_RELAXED);
 }

@@ -9,7 +9,8 @@
  * Values come from strangers: control characters, quotes, backslashes, direction marks and other
  * invisible characters and invalid UTF-8 are escaped, and a value ends after 128 characters.
  *
- * Thread: any, except open, close, tick and reopen (the main thread). A line is one write(2).
+ * Thread: any, except open, close, tick and reopen (the main thread). A line is one write(2), and
+ * is lost (counted) when it cannot be written at once: a pipe that is full holds up no thread.
  * Memory: none allocated; a line is built on the stack. */
 #pragma once
 #include "core/base.h"
@@ -49,7 +50,7 @@ void mr_log_tick(void);
 /* Any thread. */
 void mr_log_set_level(enum mr_log_level level);
 enum mr_log_level mr_log_get_level(void);
-/* Any thread: lines held back by rate, and lines that write(2) refused, since the start. */
+/* Any thread: lines held back by rate, and lines that could not be written, since the start. */
 uint64_t mr_log_suppressed(void);
 uint64_t mr_log_failed(void);
 

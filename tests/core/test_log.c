@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -287,6 +288,33 @@ static void a_path_that_cannot_be_opened_is_told_and_the_old_file_goes_on(void *
     assert_int_equal(rmdir(path), 0);
 }
 
+static void a_pipe_that_nobody_empties_loses_lines_and_holds_up_nobody(void **state)
+{
+    uint64_t failed = mr_log_failed();
+    ssize_t n;
+    int reader;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0 && fcntl(reader, F_SETPIPE_SZ, 4096) == 4096);
+    assert_int_equal(
+        mr_log_open(&(struct mr_log_options){.level = MR_LOG_LEVEL_INFO, .path = path}), MR_OK);
+    for (unsigned i = 0; i < 200; i++)
+        MR_LOG_INFO("into a pipe");
+    failed = mr_log_failed() - failed;
+    n = read(reader, text, sizeof text);
+    assert_true(n > 0 && text[n - 1] == '\n'); /* whole lines */
+    for (ssize_t i = 0; i < n; i++)
+        failed += text[i] == '\n';
+    assert_int_equal(failed, 200);
+    MR_LOG_INFO("and goes on");
+    assert_true(read(reader, text, sizeof text) > 0);
+    mr_log_close();
+    close(reader);
+    assert_int_equal(unlink(path), 0);
+}
+
 static int make_dir(void **state)
 {
     (void)state;
@@ -316,6 +344,7 @@ int main(void)
         cmocka_unit_test(tick_is_silent_while_nothing_is_held_back),
         cmocka_unit_test(reopening_follows_a_rotated_file),
         cmocka_unit_test(a_path_that_cannot_be_opened_is_told_and_the_old_file_goes_on),
+        cmocka_unit_test(a_pipe_that_nobody_empties_loses_lines_and_holds_up_nobody),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
