@@ -432,42 +432,6 @@ static void tcp_may_end_anywhere(void **state)
     process_stop(&p);
 }
 
-/* F-16: hostile peers while everything is logged, to a disk that is full. */
-static void a_log_that_cannot_be_written_harms_nobody(void **state)
-{
-    struct process p;
-    struct crowd crowd;
-
-    (void)state;
-    process_start(
-        &p, ARGS("--verbosity", "5", "--log.file", "/dev/full", "--handshake-budget", "100"), NULL);
-    crowd_open(&crowd, &p, 5, 1, IP(1, 0, 1), 0);
-    for (unsigned i = 0; i < 60; i++) {
-        struct mr_client_options o = peer_options(1000 + i);
-        struct mr_client c;
-
-        o.name = "\x1b[2J%n%s\n\"=\xff";
-        mr_client_init(&c, &o);
-        assert_int_equal(mr_client_connect(&c, p.at, 0), MR_CLIENT_MESSAGE);
-        assert_int_equal(mr_client_initiate(&c, &p.id), MR_CLIENT_MESSAGE);
-        if (i % 4 > 0)
-            assert_int_equal(mr_client_hello(&c), MR_CLIENT_MESSAGE);
-        if (i % 4 > 1)
-            assert_int_equal(mr_client_status(&c), MR_CLIENT_MESSAGE);
-        if (i % 4 == 3)
-            mr_client_send_wire(&c, (uint16_t)(16 + i), mr_span("\xc1\xff", 2));
-        else
-            mr_client_send_raw(&c, "not a frame, but 32 bytes or more", 33);
-        mr_client_close(&c);
-        crowd_send(&crowd, i % crowd.n, 50);
-        crowd_pump(&crowd, 5);
-    }
-    process_alive(&p);
-    crowd_expect_unharmed(&crowd, 1000);
-    crowd_close(&crowd);
-    process_stop(&p);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -477,7 +441,6 @@ int main(void)
         BOTH(floods_of_pings_and_pongs_end_by_their_budget),
         BOTH(peers_that_do_not_read_are_closed_and_hold_little),
         BOTH(tcp_may_end_anywhere),
-        cmocka_unit_test(a_log_that_cannot_be_written_harms_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
