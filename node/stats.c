@@ -1,8 +1,8 @@
 #include "node/stats.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/json.h"
 
 static bool put_source(struct mr_json *root, const struct mr_stats_source *source)
@@ -67,7 +67,7 @@ bool mr_stats_write(const char *path, const struct mr_stats *stats)
     bool ok = true;
 
     mr_json_set_string(root, "version", MR_VERSION);
-    mr_json_set_u64(root, "time_s", (uint64_t)time(NULL));
+    mr_json_set_u64(root, "time_ms", mr_clock_now().wall_ns / MR_MS); /* all is read later */
     for (size_t i = 0; ok && i < stats->sources_count; i++)
         ok = put_source(root, &stats->sources[i]);
     for (size_t i = 0; i < stats->groups_count; i++)

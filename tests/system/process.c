@@ -16,9 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/json.h"
 
 #define TEXT_MAX (1u << 20)
+#define COUNTED_MS                                                                                 \
+    100 /* what a thread did so long ago is in its counters, and known to the others */
 
 int64_t process_now_ms(void)
 {
@@ -333,29 +336,18 @@ uint64_t process_stat(struct process *p, const char *name)
     return stat_of(p, name);
 }
 
-/* The file's inode changes with each writing. */
-static uint64_t writing(const struct process *p)
-{
-    struct stat st;
-
-    return stat(p->stats, &st) == 0 ? (uint64_t)st.st_ino ^ (uint64_t)st.st_mtim.tv_nsec << 20 : 0;
-}
-
 uint64_t process_stat_now(struct process *p, const char *name)
 {
-    /* the second writing from now began after this call */
-    for (int i = 0; i < 2; i++) {
-        uint64_t before = writing(p);
-        int64_t until = process_now_ms() + 8000;
+    uint64_t from = mr_clock_now().wall_ns / MR_MS + COUNTED_MS;
+    int64_t until = process_now_ms() + 8000;
 
-        while (writing(p) == before) {
-            must_run(p);
-            if (process_now_ms() > until)
-                fail_msg("the counters are not written any more");
-            process_sleep_ms(10);
-        }
+    while (process_stat(p, "time_ms") < from) {
+        must_run(p);
+        if (process_now_ms() > until)
+            fail_msg("the counters are not written any more");
+        process_sleep_ms(10);
     }
-    return process_stat(p, name);
+    return stat_of(p, name);
 }
 
 static void await(struct process *p, const char *name, uint64_t value, bool equal, int timeout_ms)

@@ -70,7 +70,7 @@ void process_await_text(struct process *p, const char *text, int timeout_ms);
 
 /* Counters, as of the last second. process_stat fails for a name that is not there. */
 uint64_t process_stat(struct process *p, const char *name);
-/* The counter once a whole second has been written after this call. */
+/* The counter as it was read after this call. */
 uint64_t process_stat_now(struct process *p, const char *name);
 void process_await(struct process *p, const char *name, uint64_t at_least, int timeout_ms);
 void process_await_equal(struct process *p, const char *name, uint64_t value, int timeout_ms);
