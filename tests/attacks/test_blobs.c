@@ -478,7 +478,7 @@ static void blobs_wait_for_the_trusted_setup(void **state)
 {
     struct sample bare, good;
     struct mr_client early, late;
-    struct rig *r = rig_sepolia(*state); /* the first test: it has just started */
+    struct rig *r = rig_sepolia(*state); /* its first test: it has just started */
 
     if (!made.kzg)
         skip();
@@ -531,9 +531,11 @@ int main(void)
         WITH(a_wrong_sidecar_reaches_nobody, "1"),
         WITH(a_wrong_sidecar_does_not_keep_the_right_one_out, "1"),
         WITH(one_peer_may_have_many, "1"),
+        WITH(blobs_wait_for_the_trusted_setup, "3"),
         WITH(blobs_with_cell_proofs_reach_all, "3"),
         WITH(a_wrong_sidecar_reaches_nobody, "3"),
         WITH(a_wrong_sidecar_does_not_keep_the_right_one_out, "3"),
+        WITH(one_peer_may_have_many, "3"),
         WITH(blobs_with_one_proof_each_reach_all_before_osaka, "1"),
         WITH(blobs_with_one_proof_each_reach_all_on_another_chain, "3"),
     };

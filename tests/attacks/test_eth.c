@@ -99,28 +99,40 @@ static void status_send(struct mr_client *c, enum status_row row)
     assert_true(mr_client_send_eth(c, MR_ETH_STATUS, mr_writer_span(&w)));
 }
 
+/* Up to the moment at which Status is due. */
+static void open_without_status(struct mr_client *c, const struct process *p, unsigned version,
+                                unsigned row)
+{
+    struct mr_client_options o = peer_options(100 * version + row);
+
+    o.version_min = o.version_max = version;
+    mr_client_init(c, &o);
+    assert_int_equal(mr_client_connect(c, p->at, 0), MR_CLIENT_MESSAGE);
+    assert_int_equal(mr_client_initiate(c, &p->id), MR_CLIENT_MESSAGE);
+    assert_int_equal(mr_client_hello(c), MR_CLIENT_MESSAGE);
+}
+
 static void a_wrong_status_ends_with_its_reason(void **state)
 {
+    enum { VERSIONS = MR_ETH_VERSION_ADVERTISED - MR_ETH_VERSION_MIN + 1 };
     unsigned moved[STATUS_ROWS] = {0}; /* times, by the first row of the same counter */
+    struct mr_client silent[VERSIONS]; /* row NEVER, beside the others */
     struct process p;
 
     relay_start(&p, *state);
-    for (unsigned version = 68; version <= MR_ETH_VERSION_ADVERTISED; version++)
+    for (unsigned i = 0; i < VERSIONS; i++)
+        open_without_status(&silent[i], &p, MR_ETH_VERSION_MIN + i, NEVER);
+    for (unsigned version = MR_ETH_VERSION_MIN; version <= MR_ETH_VERSION_ADVERTISED; version++)
         for (unsigned row = 0; row < STATUS_ROWS; row++) {
-            struct mr_client_options o = peer_options(100 * version + row);
             unsigned first = 0;
             struct mr_client c;
 
-            if (version == 68 && (row == RANGE || row == ZERO_HASH))
+            if (row == NEVER || (version == 68 && (row == RANGE || row == ZERO_HASH)))
                 continue;
-            o.version_min = o.version_max = version;
-            mr_client_init(&c, &o);
-            assert_int_equal(mr_client_connect(&c, p.at, 0), MR_CLIENT_MESSAGE);
-            assert_int_equal(mr_client_initiate(&c, &p.id), MR_CLIENT_MESSAGE);
-            assert_int_equal(mr_client_hello(&c), MR_CLIENT_MESSAGE);
+            open_without_status(&c, &p, version, row);
             if (row == FIRST_OTHER)
                 assert_true(mr_client_send_eth(&c, MR_ETH_TRANSACTIONS, mr_span("\xc0", 1)));
-            else if (row != NEVER)
+            else
                 status_send(&c, row);
             if (row == TWICE)
                 status_send(&c, row);
@@ -130,6 +142,11 @@ static void a_wrong_status_ends_with_its_reason(void **state)
                 first++;
             process_await_equal(&p, status_rows[row].counter, ++moved[first], 2000);
         }
+    for (unsigned i = 0; i < VERSIONS; i++) {
+        peer_expect_end(&silent[i], status_rows[NEVER].reason, 3000);
+        mr_client_close(&silent[i]);
+    }
+    moved[NEVER] = VERSIONS;
     for (unsigned row = 0; row < STATUS_ROWS; row++) /* and no other moved */
         if (moved[row])
             assert_int_equal(process_stat_now(&p, status_rows[row].counter), moved[row]);

@@ -113,8 +113,8 @@ static void half_open_connections_are_reaped_and_nobody_suffers(void **state)
     unsigned ended = 0;
     int64_t worst = 0;
 
-    (void)state;
     variant_init(&v);
+    v.options.shards = (uint32_t)atoi(*state);
     v.options.handshake_timeout_ns = 3 * MR_SECOND;
     v.options.inbound_throttle_ns = 0; /* it would keep three of four out at once */
     variant_start(&p, &v);
@@ -180,7 +180,7 @@ static void handshakes_cost_no_more_than_their_budget(void **state)
     uint64_t cpu;
     int64_t from;
 
-    (void)state;
+    (void)state; /* shards take no part in it */
     variant_init(&v);
     variant_start(&p, &v);
     crowd_open(&crowd, &p, 10, 1, IP(1, 0, 1), 0);
@@ -238,8 +238,8 @@ static void a_replayed_auth_ends_nobody_and_leads_nowhere(void **state)
     uint64_t done;
     int fds[300];
 
-    (void)state;
     variant_init(&v);
+    v.options.shards = (uint32_t)atoi(*state);
     v.options.handshake_timeout_ns = 2 * MR_SECOND;
     variant_start(&p, &v);
     crowd_open(&crowd, &p, 4, 1, IP(1, 0, 1), 0);
@@ -330,42 +330,44 @@ static void an_aborted_connection_does_not_spoil_the_next(void **state)
 }
 
 /* Authenticates by its own key, and says in Hello that it is somebody else. */
-static void claims_to_be(const struct process *p, const struct mr_node_id *id,
-                         const struct mr_client_options *o, unsigned reason)
+static void claim_to_be(struct mr_client *c, const struct process *p, const struct mr_node_id *id,
+                        uint64_t seed)
 {
+    const struct mr_client_options o = peer_options(seed);
     struct mr_hello h = {.version = MR_P2P_VERSION, .id = *id, .capabilities_count = 1};
     uint8_t room[512];
     struct mr_writer w = mr_writer(room, sizeof room);
     struct mr_client_message m;
-    struct mr_client c;
 
     h.capabilities[0] = mr_protocol_find("eth", 68)->capability;
-    mr_client_init(&c, o);
-    assert_int_equal(mr_client_connect(&c, p->at, 0), MR_CLIENT_MESSAGE);
-    assert_int_equal(mr_client_initiate(&c, &p->id), MR_CLIENT_MESSAGE);
+    mr_client_init(c, &o);
+    assert_int_equal(mr_client_connect(c, p->at, 0), MR_CLIENT_MESSAGE);
+    assert_int_equal(mr_client_initiate(c, &p->id), MR_CLIENT_MESSAGE);
     assert_int_equal(mr_hello_encode(&w, &h), MR_OK);
-    assert_int_equal(mr_client_receive(&c, &m, 3000), MR_CLIENT_MESSAGE);
+    assert_int_equal(mr_client_receive(c, &m, 3000), MR_CLIENT_MESSAGE);
     assert_int_equal(m.id, MR_BASE_HELLO);
-    assert_true(mr_client_send_wire(&c, MR_BASE_HELLO, mr_writer_span(&w)));
-    c.transport.shared = &c.caps;
-    c.helloed = c.transport.snappy = true; /* from here on both sides compress */
-    peer_expect_end(&c, reason, 3000);
-    mr_client_close(&c);
+    assert_true(mr_client_send_wire(c, MR_BASE_HELLO, mr_writer_span(&w)));
+    c->transport.shared = &c->caps;
+    c->helloed = c->transport.snappy = true; /* from here on both sides compress */
 }
 
 /* H-10 */
 static void nobody_can_speak_as_another(void **state)
 {
-    struct mr_client victim;
-    struct mr_client_options o = peer_options(1), own = peer_options(3);
+    struct mr_client victim, liars[3];
     struct mr_node_id null = {{0}};
     struct process p;
 
     process_start(&p, ARGS("--shards", *state), NULL);
     peer_open(&victim, &p, 2);
-    claims_to_be(&p, &victim.key.pub, &o, MR_REASON_UNEXPECTED_IDENTITY);
-    claims_to_be(&p, &null, &o, MR_REASON_NULL_IDENTITY);
-    claims_to_be(&p, &p.id, &own, MR_REASON_UNEXPECTED_IDENTITY);
+    claim_to_be(&liars[0], &p, &victim.key.pub, 1);
+    claim_to_be(&liars[1], &p, &null, 3);
+    claim_to_be(&liars[2], &p, &p.id, 4);
+    peer_expect_end(&liars[0], MR_REASON_UNEXPECTED_IDENTITY, 3000);
+    peer_expect_end(&liars[1], MR_REASON_NULL_IDENTITY, 3000);
+    peer_expect_end(&liars[2], MR_REASON_UNEXPECTED_IDENTITY, 3000);
+    for (unsigned i = 0; i < MR_COUNT_OF(liars); i++)
+        mr_client_close(&liars[i]);
     assert_int_equal(mr_client_sync(&victim, 2000), MR_CLIENT_MESSAGE);
     assert_int_equal(process_stat_now(&p, "sessions_begun"), 1);
     assert_int_equal(process_stat(&p, "end_other_id"), 2);
@@ -379,24 +381,26 @@ static void nobody_can_speak_as_another(void **state)
 static void only_one_hello_and_nothing_before_it(void **state)
 {
     static const uint8_t wire_ids[] = {2, 3, 16, 18, 60};
-    struct mr_client c;
+    struct mr_client early[MR_COUNT_OF(wire_ids)], twice;
     struct process p;
 
     process_start(&p, ARGS("--shards", *state), NULL);
     for (unsigned i = 0; i < MR_COUNT_OF(wire_ids); i++) {
         struct mr_client_options o = peer_options(10 + i);
 
-        mr_client_init(&c, &o);
-        assert_int_equal(mr_client_connect(&c, p.at, 0), MR_CLIENT_MESSAGE);
-        assert_int_equal(mr_client_initiate(&c, &p.id), MR_CLIENT_MESSAGE);
-        assert_true(mr_client_send_wire(&c, wire_ids[i], mr_span("\xc0", 1)));
-        peer_expect_end(&c, MR_REASON_PROTOCOL, 3000);
-        mr_client_close(&c);
+        mr_client_init(&early[i], &o);
+        assert_int_equal(mr_client_connect(&early[i], p.at, 0), MR_CLIENT_MESSAGE);
+        assert_int_equal(mr_client_initiate(&early[i], &p.id), MR_CLIENT_MESSAGE);
+        assert_true(mr_client_send_wire(&early[i], wire_ids[i], mr_span("\xc0", 1)));
     }
-    peer_open(&c, &p, 1);
-    assert_true(mr_client_send_base(&c, MR_BASE_HELLO, mr_span("\xc0", 1)));
-    peer_expect_end(&c, MR_REASON_PROTOCOL, 3000);
-    mr_client_close(&c);
+    peer_open(&twice, &p, 1);
+    assert_true(mr_client_send_base(&twice, MR_BASE_HELLO, mr_span("\xc0", 1)));
+    for (unsigned i = 0; i < MR_COUNT_OF(wire_ids); i++) {
+        peer_expect_end(&early[i], MR_REASON_PROTOCOL, 3000);
+        mr_client_close(&early[i]);
+    }
+    peer_expect_end(&twice, MR_REASON_PROTOCOL, 3000);
+    mr_client_close(&twice);
     assert_int_equal(process_stat_now(&p, "end_not_hello"), MR_COUNT_OF(wire_ids));
     process_stop(&p);
 }
@@ -404,9 +408,9 @@ static void only_one_hello_and_nothing_before_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(half_open_connections_are_reaped_and_nobody_suffers),
+        BOTH(half_open_connections_are_reaped_and_nobody_suffers),
         cmocka_unit_test(handshakes_cost_no_more_than_their_budget),
-        cmocka_unit_test(a_replayed_auth_ends_nobody_and_leads_nowhere),
+        BOTH(a_replayed_auth_ends_nobody_and_leads_nowhere),
         BOTH(an_aborted_connection_does_not_spoil_the_next),
         BOTH(nobody_can_speak_as_another),
         BOTH(only_one_hello_and_nothing_before_it),
