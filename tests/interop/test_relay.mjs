@@ -51,8 +51,8 @@ async function passesOn(from, to) {
   }
 }
 
-async function inboundPair() {
-  const relay = await Relay.start();
+async function inboundPair(shards) {
+  const relay = await Relay.start(['--shards', shards]);
   const a = new Node(), b = new Node({ capabilities: [ETH.eth68] });
   const [sa, sb] = await Promise.all([a.dial(relay), b.dial(relay)]);
   await Promise.all([sa.open(), sb.open()]);
@@ -95,11 +95,11 @@ async function poison(relay, other) {
 }
 
 // (b) We dial both.
-async function outboundPair() {
+async function outboundPair(shards) {
   const a = new Node(), b = new Node();
   const list = [await a.listen(), await b.listen()];
   const dialled = [a.dialled(), b.dialled()];
-  const relay = await Relay.start(['--static', list.join(','), '--shards', '3']);
+  const relay = await Relay.start(['--static', list.join(','), '--shards', shards]);
   const [sa, sb] = await Promise.all(dialled);
   await Promise.all([sa.open(), sb.open()]);
   await passesOn(sa, sb);
@@ -115,8 +115,8 @@ async function outboundPair() {
 }
 
 // (c) One peer pings us every 15 s; another says nothing at all, so that we have to.
-async function holds() {
-  const relay = await Relay.start();
+async function holds(shards) {
+  const relay = await Relay.start(['--shards', shards]);
   const a = new Node(), quiet = new Node({ headless: true });
   const [sa, sq] = await Promise.all([a.dial(relay), quiet.dial(relay)]);
   await Promise.all([sa.open(), sq.open()]);
@@ -135,9 +135,9 @@ async function holds() {
 }
 
 // (d) Ours, as ethereumjs reads them.
-async function ourReasons() {
+async function ourReasons(shards) {
   const own = new Uint8Array(crypto.randomBytes(32));
-  const relay = await Relay.start([], { key: own });
+  const relay = await Relay.start(['--shards', shards], { key: own });
   assert.equal(hex(relay.id), hex(pub(own)));
   const expectReason = async (name, options, reason, counter) => {
     const node = new Node({ lenient: true, ...options }), session = await node.dial(relay);
@@ -165,7 +165,7 @@ async function ourReasons() {
   second.close();
   await relay.stop();
 
-  const full = await Relay.start(['--maxpeers', '0']);
+  const full = await Relay.start(['--maxpeers', '0', '--shards', shards]);
   const node = new Node(), session = await node.dial(full);
   await session.ended();
   assert.equal(session.reason, DISCONNECT_REASON.TOO_MANY_PEERS);
@@ -173,7 +173,8 @@ async function ourReasons() {
   await full.stop();
 
   const trusted = new Node(); // nobody listens there, so that it is not dialled at the same time
-  const exempt = await Relay.start(['--maxpeers', '0', '--trusted', `enode://${hex(trusted.rlpx.id)}@127.0.0.1:1`]);
+  const exempt = await Relay.start(['--maxpeers', '0', '--shards', shards, '--trusted',
+    `enode://${hex(trusted.rlpx.id)}@127.0.0.1:1`]);
   const st = await trusted.dial(exempt);
   await st.open();
   trusted.close();
@@ -181,8 +182,8 @@ async function ourReasons() {
 }
 
 // (d) Those of ethereumjs, as we read them. It sends a bare byte, uncompressed even after Hello.
-async function theirReasons() {
-  const relay = await Relay.start(['--verbosity', '5']);
+async function theirReasons(shards) {
+  const relay = await Relay.start(['--verbosity', '5', '--shards', shards]);
   let count = 0;
   for (const reason of Object.values(DISCONNECT_REASON)) {
     const node = new Node(), session = await node.dial(relay);
@@ -200,7 +201,7 @@ async function theirReasons() {
 
   // A node that is full says so to whom it was dialled by, after Hello.
   const full = new Node({ maxPeers: 0 }), url = await full.listen();
-  const dialler = await Relay.start(['--static', url]);
+  const dialler = await Relay.start(['--static', url, '--shards', shards]);
   await until('we dial it', () => full.sessions.length > 0);
   await dialler.counted('its reason was read', (s) => s.sessions === 0 && s.disconnect_in + s.end_disconnected >= 1);
   await sleep(1500);
@@ -223,13 +224,15 @@ async function networks() {
   }));
 }
 
+// With one shard and with three, but for what a network's name decides.
 const parts = { inboundPair, outboundPair, ourReasons, theirReasons, networks, holds };
 const wanted = process.argv.slice(2).length ? process.argv.slice(2) : Object.keys(parts);
-const results = await Promise.allSettled(wanted.map(async (name) => {
+const runs = wanted.flatMap((name) => (name === 'networks' ? ['1'] : ['1', '3']).map((shards) => [name, shards]));
+const results = await Promise.allSettled(runs.map(async ([name, shards]) => {
   const from = Date.now();
-  await parts[name]();
-  console.log(`${name}: ok, ${((Date.now() - from) / 1000).toFixed(1)} s`);
+  await parts[name](shards);
+  console.log(`${name}, ${shards} shards: ok, ${((Date.now() - from) / 1000).toFixed(1)} s`);
 }));
-results.forEach((r, i) => { if (r.status === 'rejected') console.error(`${wanted[i]}: ${r.reason.stack}`); });
+results.forEach((r, i) => { if (r.status === 'rejected') console.error(`${runs[i].join(', ')} shards: ${r.reason.stack}`); });
 closeAll();
 process.exit(results.every((r) => r.status === 'fulfilled') ? 0 : 1);
