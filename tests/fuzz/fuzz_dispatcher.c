@@ -8,22 +8,11 @@
 #define DSP_SESSIONS 64
 #include "tests/shards/helper_dispatch.c"
 
+#include "tests/fuzz/program.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define KEYS 4
-
-struct program {
-    const uint8_t *p;
-    size_t n;
-};
-
-static uint8_t take(struct program *in)
-{
-    if (in->n == 0)
-        return 0;
-    in->n--;
-    return *in->p++;
-}
 
 struct actor {
     uint32_t generation;
@@ -62,39 +51,29 @@ static struct actor *actor_of(const struct dsp_link *l, uint8_t key)
     return a;
 }
 
-/* How many of the bytes that follow a step takes. */
-static size_t take_length(struct program *in)
-{
-    size_t n = take(in);
-
-    return MR_MIN(n, in->n);
-}
-
 static void write_input(struct program *in, struct dsp_link *l)
 {
-    size_t n = take_length(in);
+    struct mr_span bytes = program_take_bytes(in);
 
-    if (l->in_n + n > sizeof l->in)
+    if (l->in_n + bytes.n > sizeof l->in)
         return;
-    dsp_write(l, in->p, n);
-    in->p += n, in->n -= n;
+    dsp_write(l, bytes.p, bytes.n);
     actor_of(l, 0)->spoke = true;
 }
 
 static void write_frame(struct program *in, struct actor *a, const struct dsp_wire *wire,
                         const struct dsp_link *l)
 {
-    size_t n = take_length(in);
+    struct mr_span data = program_take_bytes(in);
 
-    if (!a->peer.has_session || l->in_n + n + 64 > sizeof l->in)
+    if (!a->peer.has_session || l->in_n + data.n + 64 > sizeof l->in)
         return;
-    dsp_peer_frame(&a->peer, wire, mr_span(in->p, n));
-    in->p += n, in->n -= n;
+    dsp_peer_frame(&a->peer, wire, data);
 }
 
 static void speak(struct program *in, struct dsp_link *l, uint8_t what)
 {
-    struct actor *a = actor_of(l, take(in));
+    struct actor *a = actor_of(l, program_take(in));
     struct dsp_wired at = {.w = &world, .l = l};
     struct dsp_wire wire = dsp_wire_of(&at);
 
@@ -142,7 +121,7 @@ static void list_some(uint8_t mask)
 
 static void step(struct program *in)
 {
-    uint8_t op = take(in), arg = take(in);
+    uint8_t op = program_take(in), arg = program_take(in);
     struct dsp_link *l = link_of(arg);
     struct dsp_session *s = session_of(arg);
 
@@ -223,7 +202,7 @@ static void finish_and_count(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct mr_secp *secp;
-    struct program in = {.p = data, .n = MR_MIN(size, (size_t)1024)};
+    struct program in = program_of(data, size, 1024);
     struct mr_relay_options o;
 
     if (!secp) {
