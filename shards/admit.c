@@ -26,6 +26,7 @@ struct item {
     uint32_t next; /* in its peer's order; free list */
     uint32_t ticket;
     uint8_t stage;
+    bool trusted; /* its peer, when it came: the slot may be another's by now */
     bool doubtful;
     bool settled; /* its transaction came in another way: to be dropped in its turn */
 };
@@ -346,6 +347,7 @@ enum mr_admit_result mr_admit_offer(struct mr_admit *a, uint32_t slot, uint32_t 
     a->used++;
     it->slot = slot, it->generation = generation;
     it->stage = QUEUED;
+    it->trusted = p->trusted;
     it->doubtful = it->settled = false;
     meta_fill(meta_of(it), a, tx, hash, item, now_ns);
     memcpy(it->buf->data + sizeof(struct mr_txmeta), item.p, item.n);
@@ -451,7 +453,7 @@ static bool policy_allows(struct mr_admit *a, uint32_t i, uint64_t now_ns)
     const struct mr_txmeta *m = meta_of(it);
     enum mr_sender_verdict v = judge_sender(a, m, now_ns);
 
-    if (a->accounts[it->slot].trusted)
+    if (it->trusted)
         return true;
     switch (v) {
     case MR_SENDER_REPLACEMENT_LOW:

@@ -407,6 +407,29 @@ static void a_replacement_pays_ten_percent_more_and_not_too_often(void **state)
     assert_int_equal(w->metrics.tx_replacement_fast, 1);
 }
 
+/* Queued items outlive their session; a trusted peer may have the slot when they are judged. */
+static void what_a_peer_left_behind_is_not_trusted_for_its_successor(void **state)
+{
+    struct world *w = *state;
+    uint8_t buf[8192];
+    struct mr_hash h;
+
+    offer(w, 0, make(w, buf, 3, 7, 1, 100), &h);
+    offer(w, 0, make(w, buf, 3, 7, 1, 105), &h);
+    mr_admit_peer_remove(w->a, 0);
+    mr_admit_peer_add(w->a, 0, 200, true, w->now);
+    verify_all(w);
+    assert_int_equal(w->accepted_count, 1);
+    assert_int_equal(w->metrics.tx_replacement_low, 1);
+    offer(w, 5, make(w, buf, 4, 7, 1, 100), &h);
+    offer(w, 5, make(w, buf, 4, 7, 1, 105), &h);
+    mr_admit_peer_remove(w->a, 5);
+    mr_admit_peer_add(w->a, 5, 205, false, w->now);
+    verify_all(w);
+    assert_int_equal(w->accepted_count, 3);
+    assert_int_equal(w->metrics.tx_replacement_low, 1);
+}
+
 static void what_another_shard_accepted_counts_for_its_account_here(void **state)
 {
     struct world *w = *state;
@@ -482,6 +505,7 @@ int main(void)
         CASE(the_queue_is_bounded_and_says_so),
         CASE(a_fast_sender_becomes_doubtful_and_doubt_has_a_rate),
         CASE(a_replacement_pays_ten_percent_more_and_not_too_often),
+        CASE(what_a_peer_left_behind_is_not_trusted_for_its_successor),
         CASE(what_another_shard_accepted_counts_for_its_account_here),
         CASE(what_the_head_forbids_is_dropped_or_doubtful),
         CASE(buckets_tell_when_a_peer_may_be_read_again),
