@@ -61,12 +61,13 @@ static void note(struct actor *a, bool is_eth, uint8_t id, struct mr_span payloa
 static void hear(struct actor *a, struct mr_span frame_data)
 {
     const uint8_t empty = 0xc0;
+    struct stage *st = a->stage;
     struct mr_message m;
     struct mr_span payload;
 
     /* what a shard sends is always a message of what was agreed on */
     MR_ASSERT(mr_transport_open(&m, &a->transport, frame_data) == MR_P2P_NONE);
-    MR_ASSERT(mr_transport_payload(&payload, &m, a->stage->arena, MR_MESSAGE_MAX) == MR_P2P_NONE);
+    MR_ASSERT(mr_transport_payload(&payload, &m, st->arena, st->arena_bytes) == MR_P2P_NONE);
     MR_ASSERT(!a->disconnected); /* a Disconnect is the last thing said */
     a->messages++;
     if (m.capability == MR_CAPABILITY_BASE) {

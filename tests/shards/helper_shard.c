@@ -114,8 +114,8 @@ static void sent(struct stage *st, size_t *n, struct actor *a)
     struct mr_shard_event *e = event_add(st, n, a, MR_EVENT_SENT);
 
     MR_ASSERT(st->o.unverified_sends || a->flight_print == print_of(a->flight, a->flight_n));
-    e->result = a->close_asked ? -ECANCELED : (int32_t)a->flight_n;
-    if (!a->close_asked)
+    e->result = a->close_asked ? -ECANCELED : a->broken ? -EPIPE : (int32_t)a->flight_n;
+    if (!a->close_asked && !a->broken)
         actor_receive(a, a->flight, a->flight_n);
     a->sealed_turn = a->flight_turn;
     a->flight = NULL;
@@ -493,8 +493,9 @@ void stage_init(struct stage *st, const struct stage_options *o)
     mr_random_init(&st->random, st->o.seed);
     st->secp = mr_secp_create(blinding);
     MR_ASSERT(st->secp);
-    st->mesh =
-        mr_mesh_new(st->o.shards, 4 * st->o.actors_max + 4 * MR_BLOB_LOG, st->o.flow_slots, 1024);
+    if (st->o.sure_slots == 0)
+        st->o.sure_slots = 4 * st->o.actors_max + 4 * MR_BLOB_LOG;
+    st->mesh = mr_mesh_new(st->o.shards, st->o.sure_slots, st->o.flow_slots, 1024);
     MR_ASSERT(st->mesh);
     for (unsigned i = 0; i < st->o.shards; i++)
         shard_new(st, i);
@@ -505,7 +506,8 @@ void stage_init(struct stage *st, const struct stage_options *o)
     st->event_bytes = zeroed(events, sizeof *st->event_bytes);
     st->jobs = zeroed(st->o.actors_max, sizeof *st->jobs);
     st->job_actors = zeroed(st->o.actors_max, sizeof *st->job_actors);
-    st->arena = zeroed(1, MR_MESSAGE_MAX);
+    st->arena_bytes = MR_MIN(st->relay.arena_bytes, MR_MESSAGE_MAX);
+    st->arena = zeroed(1, st->arena_bytes);
     st->held = zeroed(MR_BLOB_LOG, sizeof *st->held);
     stage_mark(st);
 }

@@ -23,6 +23,7 @@ struct stage_options {
     uint64_t seed;
     uint32_t actors_max;
     uint32_t flow_slots;
+    uint32_t sure_slots;   /* 0: enough for a full log of blob transactions */
     uint64_t wall_s;       /* when the play begins; mono starts at 1,000 s */
     bool unverified_sends; /* for long runs: sends in flight are not compared with what they were */
 };
@@ -60,6 +61,7 @@ struct actor {
     bool no_pongs;   /* it leaves pings unanswered */
     bool no_book;    /* it keeps no messages (for long runs): see stage.on_heard */
     bool late_data;  /* bytes reach the shard although it paused */
+    bool broken;     /* nothing reaches it any more: sends to it fail */
     uint32_t chunk;  /* bytes of one RECEIVED at most; 0: 64 KiB */
     unsigned bursts; /* RECEIVEDs of one turn; 0: one */
 
@@ -129,7 +131,8 @@ struct stage {
     struct mr_unseal_job *jobs;
     uint32_t *job_actors;
     uint8_t *arena; /* inflated */
-    void **made;    /* samples' bytes */
+    size_t arena_bytes;
+    void **made; /* samples' bytes */
     uint32_t made_count, made_cap;
     struct mr_mail *held; /* of the service, kept */
     uint32_t held_count;
