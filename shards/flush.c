@@ -418,12 +418,13 @@ static void walk_blobs(struct mr_shard *s, struct mr_peer *p, struct walk *w)
 static void build_announcement(struct mr_shard *s, struct mr_peer *p, struct mr_build *b,
                                const struct walk *w)
 {
+    static const struct mr_cell_mask none; /* eth/72: we serve no cells */
     size_t mark = b->literals.n;
 
     if (w->announced == 0)
         return;
     if (mr_announce_encode(&b->literals, p->eth_version, s->announce_types, s->announce_sizes,
-                           s->announce_hashes, w->announced, NULL) != MR_OK ||
+                           s->announce_hashes, w->announced, &none) != MR_OK ||
         !mr_build_small(b, p, p->eth_first + MR_ETH_NEW_POOLED_TRANSACTION_HASHES, mark))
         MR_ASSERT(!"the walk left room for it");
     MR_COUNT(s->metrics.announced_out, w->announced);

@@ -165,6 +165,22 @@ static void announcements_say_what_answers_will_bring(void **state)
 
 /* ---- what waits merges ---- */
 
+static void every_version_is_told_in_its_own_form(void **state)
+{
+    struct stage *st = *state;
+    struct actor *from = actor_new(st), *to[MR_ETH_72 + 1];
+    struct sample_tx tx;
+
+    for (unsigned v = MR_ETH_68; v <= MR_ETH_72; v++)
+        to[v] = actor_up(st, &(struct actor_options){.version = v});
+    stage_tx_make(st, &tx,
+                  &(struct sample_tx_options){.type = MR_TX_DYNAMIC_FEE, .data_bytes = 5000});
+    actor_send_txs(from, &tx, 1);
+    stage_settle(st);
+    for (unsigned v = MR_ETH_68; v <= MR_ETH_72; v++)
+        assert_int_equal(actor_got(to[v], &tx.hash).announced, 1);
+}
+
 static void what_is_accepted_while_a_peer_is_busy_becomes_one_message(void **state)
 {
     struct stage *st = *state;
@@ -418,6 +434,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_accounts_transactions_go_the_same_way, setup, teardown),
         cmocka_unit_test_setup_teardown(over_4_kib_only_the_hash_is_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(announcements_say_what_answers_will_bring, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_version_is_told_in_its_own_form, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_accepted_while_a_peer_is_busy_becomes_one_message,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
