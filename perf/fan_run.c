@@ -200,7 +200,7 @@ static bool carry_measured(struct mr_fan *f, const volatile bool *stop)
 {
     bool done;
 
-    memset(&f->counts, 0, sizeof f->counts);
+    f->counts = (struct mr_fan_counts){.pings = f->counts.pings, .others = f->counts.others};
     f->own_first = mr_load_proc_read(getpid());
     f->first = mr_load_proc_read(f->o->hub_pid);
     f->now = mr_clock_now();

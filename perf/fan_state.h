@@ -30,7 +30,7 @@ struct mr_fan_peer {
 
 struct mr_fan_counts {
     uint64_t receives, bytes_in, frames_in, frame_bytes; /* while messages are measured */
-    uint64_t pings, others;                              /* messages that are not of the run */
+    uint64_t pings, others; /* in the whole run: messages that are not of it */
 };
 
 struct mr_fan {
