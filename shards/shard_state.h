@@ -10,14 +10,15 @@
 #include "net/rlpx/transport.h"
 #include "shards/shard.h"
 
-#define MR_WINDOW_JOBS     64     /* peers sealed together */
-#define MR_FRAMES_PER_JOB  32     /* 16 control, 3 requests, 4 answers, announcements, bodies */
-#define MR_SLICE_BYTES     65536u /* sealed for one peer in one turn */
-#define MR_ITEM_BATCH      256    /* transactions hashed together */
-#define MR_ANNOUNCE_BATCH  1024   /* hashes in one announcement of ours */
-#define MR_BODIES_BATCH    256    /* transactions in one Transactions of ours */
-#define MR_BLOB_LOG        4096   /* newest blob transactions, for staged announcing */
-#define MR_DUPE_SLOTS      16384  /* of the per-message set: three times what a message may hold */
+#define MR_WINDOW_JOBS    64     /* peers sealed together */
+#define MR_FRAMES_PER_JOB 32     /* 16 control, 3 requests, 4 answers, announcements, bodies */
+#define MR_SLICE_BYTES    67584u /* sealed for one peer in one turn: half of 128 KiB and frame heads \
+                                  */
+#define MR_ITEM_BATCH      256   /* transactions hashed together */
+#define MR_ANNOUNCE_BATCH  1024  /* hashes in one announcement of ours */
+#define MR_BODIES_BATCH    256   /* transactions in one Transactions of ours */
+#define MR_BLOB_LOG        4096  /* newest blob transactions, for staged announcing */
+#define MR_DUPE_SLOTS      16384 /* of the per-message set: three times what a message may hold */
 #define MR_WINDOW_LITERALS (4u << 20)
 #define MR_WINDOW_SPANS    32768
 
