@@ -45,7 +45,7 @@ static size_t flags_of(struct mr_run_options *o, struct mr_flag flags[FLAGS_MAX]
         {"max-blob-pool-bytes", MR_FLAG_U64, &r->blob_pool_bytes, "N",
          "blob transactions held (268435456)", NULL},
         {"blob-upload", MR_FLAG_U64, &r->blob_upload_per_s, "N",
-         "bytes a second of blob answers (8388608)", NULL},
+         "bytes a second of blob answers, after a burst of 14 seconds' (8388608)", NULL},
         {"handshake-budget", MR_FLAG_U32, &r->handshake_budget_percent, "PERCENT",
          "of a core for handshakes; above it sockets wait (20)", NULL},
         {"peer-tx-rate", MR_FLAG_U32, &r->peer_tx_per_s, "N",

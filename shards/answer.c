@@ -78,21 +78,11 @@ struct pooled {
     struct mr_txlog_entry *entries[MR_HASHES_ASKED_MAX];
 };
 
-/* Upload of blobs is charged when they are announced. Whoever asks for others, or again, gets what
- * the budget has left at this moment: a request costs 50 bytes and an answer up to a megabyte. */
+/* Upload of blobs is charged when they are announced. Whoever asks for others, again, or late, gets
+ * what the budget can spare: a request costs 50 bytes and an answer up to a megabyte. */
 static bool blob_allowed(const struct mr_shard *s, const struct mr_peer *p, uint64_t bytes)
 {
-    return p->trusted || bytes <= p->blob_credit ||
-           mr_bucket_ready_at(&s->blob_upload, bytes - p->blob_credit) <= s->now_ns;
-}
-
-static void blob_charge(struct mr_shard *s, struct mr_peer *p, uint64_t bytes)
-{
-    uint64_t paid = MR_MIN(bytes, p->blob_credit);
-
-    p->blob_credit -= paid;
-    if (!p->trusted && bytes > paid)
-        mr_bucket_force(&s->blob_upload, bytes - paid, s->now_ns);
+    return p->trusted || mr_blob_upload_allows(&s->blob_upload, &p->blob_promise, bytes, s->now_ns);
 }
 
 /* Looks up what was asked for, in the request's order, up to the size of one answer. */
@@ -198,7 +188,8 @@ static bool pooled_build(struct mr_shard *s, struct mr_peer *p, struct mr_build 
             spans[1 + i] = mr_tx_body(a.entries[i]->buf);
         mr_build_add(b, a.count + 1, (uint32_t)spans[0].n + a.fragment_bytes);
     }
-    blob_charge(s, p, a.blob_bytes);
+    if (!p->trusted)
+        mr_blob_upload_answer(&s->blob_upload, &p->blob_promise, a.blob_bytes, s->now_ns);
     MR_COUNT(s->metrics.serve_pooled, 1);
     MR_COUNT(s->metrics.serve_pooled_items, a.count);
     return true;

@@ -9,7 +9,6 @@
 #define WINDOW_BYTES     (512u << 10) /* sealed before a submit: 8 large slices, or many small */
 #define ANNOUNCE_ITEM    38           /* bytes of one announced hash at most, with type and size */
 #define CROWDED_WRITE_NS (5 * MR_SECOND)
-#define BLOB_CREDIT_MAX  (64u << 20) /* for a peer that asks for nothing */
 
 /* ---- the list of peers that are ready ---- */
 
@@ -353,18 +352,29 @@ static const struct mr_txlog_entry *blob_lacked(const struct mr_shard *s, const 
     return e;
 }
 
-static void blob_tell(struct mr_shard *s, struct mr_peer *p, struct walk *w, uint64_t at)
+/* Announces it if the upload budget pays for the answer that this promises. Trusted peers are
+ * exempt: they neither wait nor pay. */
+static bool blob_tell(struct mr_shard *s, struct mr_peer *p, struct walk *w, uint64_t at,
+                      enum mr_blob_rank rank)
 {
     uint64_t seq = s->blob_log[at % MR_BLOB_LOG];
     const struct mr_txlog_entry *e = mr_txlog_at(&s->log, seq);
 
-    p->blob_credit = MR_MIN(p->blob_credit + e->size, (uint64_t)BLOB_CREDIT_MAX);
+    if (!p->trusted &&
+        !mr_blob_upload_promise(&s->blob_upload, &p->blob_promise, rank, e->size, s->now_ns)) {
+        MR_COUNT(s->metrics.blob_upload_wait, 1);
+        if (s->blob_spent_ns != s->now_ns)
+            s->ready_from = p->slot; /* the first of this turn to wait is the next one's first */
+        s->blob_spent_ns = s->now_ns;
+        return false;
+    }
     announce_add(s, p, w, e);
     mr_bitmap_set(mr_txlog_known(&s->log, seq), p->slot);
+    return true;
 }
 
-/* Blob transactions are announced only, and the upload budget is charged with the answer that each
- * announcement promises: to about sqrt(n) peers at once, whatever the budget says, ... */
+/* Blob transactions are announced only: each to about sqrt(n) peers at once, before what the others
+ * are told, as far as the budget goes, ... */
 static void walk_blobs_chosen(struct mr_shard *s, struct mr_peer *p, struct walk *w)
 {
     uint64_t key[2] = {p->body_sip, s->setup.boot_key[0]};
@@ -372,10 +382,8 @@ static void walk_blobs_chosen(struct mr_shard *s, struct mr_peer *p, struct walk
     for (; p->blob_chosen < s->blob_head && w->announced < w->announce_max; p->blob_chosen++) {
         const struct mr_txlog_entry *e = blob_lacked(s, p, p->blob_chosen);
 
-        if (!e || (!p->trusted && mr_siphash_32(key, e->hash.b) > s->full_threshold))
-            continue;
-        mr_bucket_force(&s->blob_upload, e->size, s->now_ns);
-        blob_tell(s, p, w, p->blob_chosen);
+        if (e && (p->trusted || mr_siphash_32(key, e->hash.b) <= s->full_threshold))
+            (void)blob_tell(s, p, w, p->blob_chosen, MR_BLOB_FRESH); /* or later, in its turn */
     }
 }
 
@@ -392,14 +400,12 @@ static void walk_blobs_others(struct mr_shard *s, struct mr_peer *p, struct walk
             MR_COUNT(s->metrics.blob_untold, 1);
             continue;
         }
-        if (!mr_bucket_take(&s->blob_upload, e->size, s->now_ns)) {
-            MR_COUNT(s->metrics.blob_upload_wait, 1);
+        if (blob_tell(s, p, w, p->blob_cursor, MR_BLOB_IN_TURN))
+            p->blob_cursor++;
+        else
             s->blob_retry_ns =
-                MR_MAX(s->now_ns + 50 * MR_MS, mr_bucket_ready_at(&s->blob_upload, e->size));
-            s->ready_from = p->slot;
-            return;
-        }
-        blob_tell(s, p, w, p->blob_cursor++);
+                MR_MAX(s->now_ns + 50 * MR_MS,
+                       mr_blob_upload_ready_at(&s->blob_upload, MR_BLOB_IN_TURN, e->size));
         return;
     }
 }

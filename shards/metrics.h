@@ -90,7 +90,7 @@
     X(blob_untold, "blob transactions that a peer was not told of while they were young")          \
     X(blob_upload_wait, "times that blob announcements waited for the upload budget")              \
     X(blob_upload_refused,                                                                         \
-      "blob transactions left out of answers: not announced, over the budget")                     \
+      "blob transactions left out of answers: not announced lately, over the budget")              \
     X(head_advanced, "times that the head moved")                                                  \
     X(head_bad, "BlockHeaders answers that were refused")                                          \
     X(range_bad, "BlockRangeUpdate that breaks a rule")                                            \

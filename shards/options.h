@@ -43,17 +43,17 @@ struct mr_relay_options {
     uint32_t sender_tx_per_s, sender_tx_burst;
     uint32_t sender_blob_per_s, sender_blob_burst;
     uint32_t replacements_per_minute;
-    uint32_t doubtful_per_s; /* whole node; each shard gets its part */
-    uint32_t body_max;       /* larger ones are announced only: 4,096 */
-    uint64_t blob_upload_per_s;
-    uint64_t fresh_ns;        /* a new peer hears what is younger: 24 s */
-    uint64_t bodies_keep_ns;  /* what leaves younger is counted: 5 min */
-    uint32_t sealed_per_turn; /* bytes: 2 MiB */
-    uint32_t sends_per_turn;  /* 512: with what the kernel takes for each, 2 ms */
-    uint32_t busy_poll_us;    /* a shard looks for work so long before it sleeps: 0 */
-    uint32_t answer_max;      /* bytes of one answer of ours: 128 KiB */
-    bool head_required;       /* reserved */
-    uint64_t head_poll_ns;    /* GetBlockHeaders after our head: once a slot */
+    uint32_t doubtful_per_s;    /* whole node; each shard gets its part */
+    uint32_t body_max;          /* larger ones are announced only: 4,096 */
+    uint64_t blob_upload_per_s; /* whole node: see blob_upload.h */
+    uint64_t fresh_ns;          /* a new peer hears what is younger: 24 s */
+    uint64_t bodies_keep_ns;    /* what leaves younger is counted: 5 min */
+    uint32_t sealed_per_turn;   /* bytes: 2 MiB */
+    uint32_t sends_per_turn;    /* 512: with what the kernel takes for each, 2 ms */
+    uint32_t busy_poll_us;      /* a shard looks for work so long before it sleeps: 0 */
+    uint32_t answer_max;        /* bytes of one answer of ours: 128 KiB */
+    bool head_required;         /* reserved */
+    uint64_t head_poll_ns;      /* GetBlockHeaders after our head: once a slot */
 };
 
 void mr_relay_options_default(struct mr_relay_options *o);

@@ -196,7 +196,7 @@ static void twins_resolve(struct mr_shard *s, struct mr_peer *first, struct mr_p
         second->inherits = true;
         second->cursor = first->cursor;
         second->blob_cursor = first->blob_cursor, second->blob_chosen = first->blob_chosen;
-        second->blob_credit = first->blob_credit;
+        second->blob_promise = first->blob_promise;
         mr_txlog_copy_column(&s->log, second->slot, first->slot);
         mr_admit_copy_source(s->admit, second->slot, first->slot);
     }

@@ -12,6 +12,7 @@
 #include "net/rlpx/capability.h"
 #include "net/rlpx/frame.h"
 #include "net/rlpx/keepalive.h"
+#include "shards/blob_upload.h"
 #include "shards/mailbox.h"
 
 /*
@@ -73,8 +74,8 @@ struct mr_peer {
     uint64_t cursor;
     uint64_t blob_chosen; /* up to here it was told at once of what it is chosen for */
     uint64_t blob_cursor; /* up to here of the rest, as the upload budget allowed */
-    uint64_t blob_credit; /* bytes of answers that announcements to it have been charged for */
-    uint64_t body_sip;    /* SipHash(boot key, id): the peer's half of the body choice */
+    struct mr_blob_promise blob_promise;
+    uint64_t body_sip; /* SipHash(boot key, id): the peer's half of the body choice */
     struct mr_buf *send_buf;
     uint64_t send_begun_ns;
     struct mr_long_frame *long_frame;

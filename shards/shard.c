@@ -92,8 +92,7 @@ struct mr_shard *mr_shard_new(const struct mr_shard_setup *setup, char *why, siz
     s->full_threshold = UINT64_MAX;
     mr_random_init(&s->random, setup->seed);
     mr_wheel_init(&s->wheel, s->now_ns / MR_MS);
-    mr_bucket_init(&s->blob_upload, s->o->blob_upload_per_s / s->o->shards,
-                   MR_MAX(s->o->blob_upload_per_s / s->o->shards, 1u << 20), s->now_ns);
+    mr_blob_upload_init(&s->blob_upload, s->o->blob_upload_per_s / s->o->shards, s->now_ns);
     if (!arrays_new(s) || !histograms_new(s) || !parts_new(s)) {
         snprintf(why, why_cap,
                  "no memory for the tables of shard %u: lower --maxpeers or --max-tx-pool-bytes",

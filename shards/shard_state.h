@@ -78,8 +78,9 @@ struct mr_shard {
     /* blob announcements */
     uint64_t blob_log[MR_BLOB_LOG]; /* sequence numbers in the log */
     uint64_t blob_head;
-    struct mr_bucket blob_upload;
+    struct mr_blob_upload blob_upload;
     uint64_t blob_retry_ns;
+    uint64_t blob_spent_ns; /* the last turn that found too little left */
     bool blobs_ready;
 
     /* receiving */
