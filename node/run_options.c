@@ -57,7 +57,7 @@ static size_t flags_of(struct mr_run_options *o, struct mr_flag flags[FLAGS_MAX]
          "transactions a second of one account before they are doubtful (8)", NULL},
         {"sender-tx-burst", MR_FLAG_U32, &r->sender_tx_burst, "N", "and at once (128)", NULL},
         {"doubtful-rate", MR_FLAG_U32, &r->doubtful_per_s, "N",
-         "doubtful transactions relayed a second, whole node (5)", NULL},
+         "doubtful transactions relayed a second, whole node; 0: none (5)", NULL},
         {"loopback-is-public", MR_FLAG_BOOL, &r->loopback_is_public, NULL,
          "hold the per-address rules on 127.0.0.0/8 too", NULL},
         {"busy-poll", MR_FLAG_U32, &r->busy_poll_us, "US",

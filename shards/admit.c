@@ -114,8 +114,10 @@ struct mr_admit *mr_admit_new(const struct mr_relay_options *o, const struct mr_
     for (uint32_t i = 0; i < slots; i++)
         a->accounts[i].head = a->accounts[i].tail = NONE;
     mr_bucket_init(&a->recoveries, MR_MAX(recoveries, 1u), MR_MAX(recoveries / 50, 64u), 0);
-    mr_bucket_init(&a->doubtful, MR_MAX(o->doubtful_per_s / o->shards, 1u),
-                   MR_MAX(o->doubtful_per_s / o->shards, 1u), 0);
+    /* A transaction takes as many tokens as there are shards, so that together they have the node's
+     * rate; each may save up a second of its part, or one transaction if that is more. */
+    mr_bucket_init(&a->doubtful, o->doubtful_per_s,
+                   o->doubtful_per_s ? MR_MAX(o->doubtful_per_s, o->shards) : 0, 0);
     return a;
 }
 
@@ -473,7 +475,7 @@ static bool policy_allows(struct mr_admit *a, uint32_t i, uint64_t now_ns)
         MR_COUNT(a->metrics->tx_under_base_fee, 1);
         it->doubtful = true;
     }
-    if (it->doubtful && !mr_bucket_take(&a->doubtful, 1, now_ns)) {
+    if (it->doubtful && !mr_bucket_take(&a->doubtful, a->o->shards, now_ns)) {
         MR_COUNT(a->metrics->tx_doubtful_dropped, 1);
         return false;
     }

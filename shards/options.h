@@ -43,7 +43,7 @@ struct mr_relay_options {
     uint32_t sender_tx_per_s, sender_tx_burst;
     uint32_t sender_blob_per_s, sender_blob_burst;
     uint32_t replacements_per_minute;
-    uint32_t doubtful_per_s;    /* whole node; each shard gets its part */
+    uint32_t doubtful_per_s;    /* whole node: each shard has its part; 0: none */
     uint32_t body_max;          /* larger ones are announced only: 4,096 */
     uint64_t blob_upload_per_s; /* whole node: see blob_upload.h */
     uint64_t fresh_ns;          /* a new peer hears what is younger: 24 s */

@@ -39,6 +39,7 @@ struct world {
     size_t accepted_count;
     unsigned refused, breaches;
     uint64_t now;
+    uint64_t nonce; /* never used before */
 };
 
 static void on_accepted(void *ctx, struct mr_buf *buf, const uint64_t *known)
@@ -90,16 +91,30 @@ static bool on_room(void *ctx, uint32_t n)
     return w->counts_room ? w->free >= n : w->room;
 }
 
-static int setup(void **state)
+/* A new admission with w->o, without a head: peers 0 to 3, and 5, which is trusted. */
+static void admit_make(struct world *w)
 {
-    static struct world w;
-    const uint8_t seed[32] = {1};
-    struct mr_admit_hooks hooks = {.ctx = &w,
+    struct mr_admit_hooks hooks = {.ctx = w,
                                    .accepted = on_accepted,
                                    .refused = on_refused,
                                    .fragment = on_fragment,
                                    .blob_check = on_blob,
                                    .room = on_room};
+
+    mr_admit_free(w->a);
+    w->a = mr_admit_new(&w->o, mr_network_find("mainnet"), w->secp, SLOTS, &w->seen, &w->pool,
+                        &w->metrics, 0, &hooks, &w->random);
+    assert_non_null(w->a);
+    mr_admit_set_head(w->a, &(struct mr_admit_head){0}, 0, 0, 1790000000);
+    for (uint32_t i = 0; i < 4; i++)
+        mr_admit_peer_add(w->a, i, 100 + i, false, w->now);
+    mr_admit_peer_add(w->a, 5, 105, true, w->now);
+}
+
+static int setup(void **state)
+{
+    static struct world w;
+    const uint8_t seed[32] = {1};
 
     memset(&w, 0, sizeof w);
     mr_relay_options_tiny(&w.o);
@@ -110,13 +125,7 @@ static int setup(void **state)
     w.secp = mr_secp_create(seed);
     assert_true(mr_seen_init(&w.seen, w.o.seen_entries, &w.random));
     assert_int_equal(mr_buf_pool_init(&w.pool, 32 << 20, 32 << 20), MR_OK);
-    w.a = mr_admit_new(&w.o, mr_network_find("mainnet"), w.secp, SLOTS, &w.seen, &w.pool,
-                       &w.metrics, 0, &hooks, &w.random);
-    assert_non_null(w.a);
-    mr_admit_set_head(w.a, &(struct mr_admit_head){0}, 0, 0, 1790000000);
-    for (uint32_t i = 0; i < 4; i++)
-        mr_admit_peer_add(w.a, i, 100 + i, false, w.now);
-    mr_admit_peer_add(w.a, 5, 105, true, w.now);
+    admit_make(&w);
     *state = &w;
     return 0;
 }
@@ -474,6 +483,43 @@ static void what_the_head_forbids_is_dropped_or_doubtful(void **state)
     assert_true(w->accepted_count <= 6);
 }
 
+/* What one of so many shards lets through in a minute of nothing but doubtful transactions. */
+static size_t doubtful_in_a_minute(struct world *w, uint32_t shards, uint32_t per_s)
+{
+    struct mr_admit_head head = {.known = true,
+                                 .gas_limit = 60000000,
+                                 .has_base_fee = true,
+                                 .base_fee = mr_u256_of(UINT64_C(1) << 60)};
+    uint8_t buf[8192];
+    struct mr_hash h;
+
+    w->o.shards = shards;
+    w->o.doubtful_per_s = per_s;
+    w->now += 1000 * MR_SECOND;
+    admit_make(w);
+    mr_admit_set_head(w->a, &head, 25000000, 1790000000, 1790000000);
+    w->accepted_count = 0;
+    for (unsigned i = 0; i <= 240; i++) {
+        w->now += MR_SECOND / 4;
+        offer(w, 0, make(w, buf, 3, w->nonce++, 1, 1), &h);
+        verify_all(w);
+    }
+    return w->accepted_count;
+}
+
+/* Together the shards have the node's rate, and each begins with what it may save up. */
+static void doubt_is_shared_out_between_shards(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(doubtful_in_a_minute(w, 1, 2), 120 + 2);
+    assert_int_equal(doubtful_in_a_minute(w, 3, 5), 100 + 1);
+    assert_int_equal(doubtful_in_a_minute(w, 60, 5), 5 + 1);
+    assert_int_equal(doubtful_in_a_minute(w, 60, 1), 1 + 1);
+    assert_int_equal(doubtful_in_a_minute(w, 1, 0), 0);
+    assert_int_equal(doubtful_in_a_minute(w, 60, 0), 0);
+}
+
 static void buckets_tell_when_a_peer_may_be_read_again(void **state)
 {
     struct world *w = *state;
@@ -508,6 +554,7 @@ int main(void)
         CASE(what_a_peer_left_behind_is_not_trusted_for_its_successor),
         CASE(what_another_shard_accepted_counts_for_its_account_here),
         CASE(what_the_head_forbids_is_dropped_or_doubtful),
+        CASE(doubt_is_shared_out_between_shards),
         CASE(buckets_tell_when_a_peer_may_be_read_again),
     };
 
