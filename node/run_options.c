@@ -4,13 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "node/flags.h"
 
 #define FILE_MAX (4u << 20)
 
 static const char *bootnodes;
 
-#define FLAGS_MAX 40
+#define FLAGS_MAX 50
 
 /* One row a flag; geth's names where geth has the thing. Returns how many. */
 static size_t flags_of(struct mr_run_options *o, struct mr_flag flags[FLAGS_MAX])
@@ -45,19 +46,36 @@ static size_t flags_of(struct mr_run_options *o, struct mr_flag flags[FLAGS_MAX]
         {"max-blob-pool-bytes", MR_FLAG_U64, &r->blob_pool_bytes, "N",
          "blob transactions held (268435456)", NULL},
         {"blob-upload", MR_FLAG_U64, &r->blob_upload_per_s, "N",
-         "bytes a second of blob answers, after a burst of 14 seconds' (8388608)", NULL},
+         "bytes a second of blob answers; bursts of 14 s of it (8388608)", NULL},
         {"handshake-budget", MR_FLAG_U32, &r->handshake_budget_percent, "PERCENT",
          "of a core for handshakes; above it sockets wait (20)", NULL},
         {"peer-tx-rate", MR_FLAG_U32, &r->peer_tx_per_s, "N",
          "transactions a second read from a peer (256)", NULL},
         {"peer-tx-burst", MR_FLAG_U32, &r->peer_tx_burst, "N", "and at once (1024)", NULL},
+        {"peer-bytes-rate", MR_FLAG_U64, &r->peer_bytes_per_s, "N",
+         "bytes a second read from a peer (2097152)", NULL},
+        {"peer-bytes-burst", MR_FLAG_U64, &r->peer_bytes_burst, "N", "and at once (12582912)",
+         NULL},
+        {"peer-pool-share", MR_FLAG_U32, &r->peer_pool_share, "N",
+         "a peer's transactions fill at most one part in N of the pool (8)", NULL},
         {"recovery-budget", MR_FLAG_U32, &r->recovery_percent, "PERCENT",
          "of a core for signature recovery (40)", NULL},
         {"sender-tx-rate", MR_FLAG_U32, &r->sender_tx_per_s, "N",
          "transactions a second of one account before they are doubtful (8)", NULL},
         {"sender-tx-burst", MR_FLAG_U32, &r->sender_tx_burst, "N", "and at once (128)", NULL},
+        {"sender-blob-rate", MR_FLAG_U32, &r->sender_blob_per_s, "N",
+         "the same for its blob transactions (1)", NULL},
+        {"sender-blob-burst", MR_FLAG_U32, &r->sender_blob_burst, "N", "and at once (16)", NULL},
+        {"replacement-rate", MR_FLAG_U32, &r->replacements_per_minute, "N",
+         "replacements a minute of one nonce of an account (4)", NULL},
+        {"txpool.pricebump", MR_FLAG_U32, &r->price_bump_percent, "PERCENT",
+         "by which a replacement raises both fees (10)", NULL},
+        {"blobpool.pricebump", MR_FLAG_U32, &r->blob_price_bump_percent, "PERCENT",
+         "by which one of a blob transaction raises all three (100)", NULL},
         {"doubtful-rate", MR_FLAG_U32, &r->doubtful_per_s, "N",
          "doubtful transactions relayed a second, whole node; 0: none (5)", NULL},
+        {"fresh-age", MR_FLAG_U32, &o->fresh_s, "SECONDS",
+         "a new peer is told of transactions that are younger (24)", NULL},
         {"loopback-is-public", MR_FLAG_BOOL, &r->loopback_is_public, NULL,
          "hold the per-address rules on 127.0.0.0/8 too", NULL},
         {"busy-poll", MR_FLAG_U32, &r->busy_poll_us, "US",
@@ -78,6 +96,7 @@ static void defaults(struct mr_run_options *o)
     o->addr = "0.0.0.0";
     o->port = 30303;
     o->verbosity = 3;
+    o->fresh_s = (uint32_t)(o->relay.fresh_ns / MR_SECOND);
 }
 
 /* The whole file in memory that the caller frees, NULL with a sentence. */
@@ -221,6 +240,7 @@ static bool values_check(struct mr_run_options *o, char *error, size_t error_cap
         snprintf(error, error_cap, "--identity is longer than 64 characters");
     else {
         o->listen.port = (uint16_t)o->port;
+        o->relay.fresh_ns = o->fresh_s * MR_SECOND;
         return mr_relay_options_check(&o->relay, error, error_cap);
     }
     return false;

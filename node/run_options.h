@@ -18,7 +18,7 @@ struct mr_run_options {
     struct mr_relay_options relay;
     const char *network_name, *network_file, *datadir, *nodekey, *identity, *stats, *log_file;
     const char *addr;
-    uint32_t port, verbosity;
+    uint32_t port, verbosity, fresh_s;
     uint64_t network_id;
     bool network_id_given, shards_given, help;
     const struct mr_network *network;

@@ -325,7 +325,7 @@ enum mr_admit_result mr_admit_offer(struct mr_admit *a, uint32_t slot, uint32_t 
         refuse(a, hash, RULES_S, now_ns);
         return MR_ADMIT_DROPPED;
     }
-    if (!p->trusted && p->pool_bytes + item.n > a->o->pool_bytes / 8) {
+    if (!p->trusted && p->pool_bytes + item.n > a->o->pool_bytes / a->o->peer_pool_share) {
         MR_COUNT(a->metrics->tx_pool_share, 1);
         return MR_ADMIT_DROPPED;
     }

@@ -4,7 +4,7 @@
 
 #include "core/clock.h"
 
-#define POOL_MAX (UINT64_C(1) << 40)
+#define BYTES_MAX (UINT64_C(1) << 40) /* of memory, or a second */
 
 void mr_relay_options_default(struct mr_relay_options *o)
 {
@@ -44,6 +44,9 @@ void mr_relay_options_default(struct mr_relay_options *o)
         .sender_blob_per_s = 1,
         .sender_blob_burst = 16,
         .replacements_per_minute = 4,
+        .price_bump_percent = 10,
+        .blob_price_bump_percent = 100,
+        .peer_pool_share = 8,
         .doubtful_per_s = 5,
         .body_max = 4096,
         .blob_upload_per_s = 8u << 20,
@@ -81,33 +84,68 @@ static bool is_power_of_two(uint32_t v)
     return v != 0 && (v & (v - 1)) == 0;
 }
 
+/* What a flag of `millrace run` may set. */
+struct bound {
+    const char *flag;
+    uint64_t value, min, max;
+    const char *unit; /* or NULL */
+};
+
+static bool within(const struct bound *b, size_t n, char *why, size_t why_cap)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (b[i].value >= b[i].min && b[i].value <= b[i].max)
+            continue;
+        snprintf(why, why_cap, "--%s must be %llu to %llu%s%s, not %llu", b[i].flag,
+                 (unsigned long long)b[i].min, (unsigned long long)b[i].max, b[i].unit ? " " : "",
+                 b[i].unit ? b[i].unit : "", (unsigned long long)b[i].value);
+        return false;
+    }
+    return true;
+}
+
+static bool capacities_check(const struct mr_relay_options *o, char *why, size_t why_cap)
+{
+    const struct bound bounds[] = {
+        {"shards", o->shards, 1, MR_SHARDS_MAX, NULL},
+        {"maxpeers", o->maxpeers, 0, 20000, NULL},
+        {"maxpendpeers", o->maxpendpeers, 1, 65536, NULL},
+        {"handshake-budget", o->handshake_budget_percent, 1, 100, "percent of a core"},
+        {"max-tx-pool-bytes", o->pool_bytes, 1u << 20, BYTES_MAX, NULL},
+        {"max-blob-pool-bytes", o->blob_pool_bytes, 0, BYTES_MAX, NULL},
+        {"busy-poll", o->busy_poll_us, 0, 1000000, "microseconds"},
+    };
+
+    return within(bounds, MR_COUNT_OF(bounds), why, why_cap);
+}
+
+static bool policy_check(const struct mr_relay_options *o, char *why, size_t why_cap)
+{
+    const struct bound bounds[] = {
+        /* a peer over one of its rates is not read: at 0 it never would be again */
+        {"peer-tx-rate", o->peer_tx_per_s, 1, UINT32_MAX, NULL},
+        {"peer-tx-burst", o->peer_tx_burst, 1, UINT32_MAX, NULL},
+        {"peer-bytes-rate", o->peer_bytes_per_s, 1, BYTES_MAX, NULL},
+        {"peer-bytes-burst", o->peer_bytes_burst, 1, BYTES_MAX, NULL},
+        {"peer-pool-share", o->peer_pool_share, 1, 1024, "(one part in so many)"},
+        {"recovery-budget", o->recovery_percent, 1, 100, "percent of a core"},
+        {"replacement-rate", o->replacements_per_minute, 0, 1000000, "a minute"},
+        {"txpool.pricebump", o->price_bump_percent, 0, 10000, "percent"},
+        {"blobpool.pricebump", o->blob_price_bump_percent, 0, 10000, "percent"},
+        {"doubtful-rate", o->doubtful_per_s, 0, 1000000, "a second"},
+        {"blob-upload", o->blob_upload_per_s, 0, BYTES_MAX, "bytes a second"},
+        {"fresh-age", o->fresh_ns / MR_SECOND, 0, 86400, "seconds"},
+    };
+
+    return within(bounds, MR_COUNT_OF(bounds), why, why_cap);
+}
+
 bool mr_relay_options_check(const struct mr_relay_options *o, char *why, size_t why_cap)
 {
-    const char *bad = NULL;
-
-    if (o->shards < 1 || o->shards > MR_SHARDS_MAX)
-        bad = "--shards must be 1 to 60";
-    else if (o->maxpeers > 20000)
-        bad = "--maxpeers must be at most 20000";
-    else if (o->maxpendpeers < 1 || o->maxpendpeers > 65536)
-        bad = "--maxpendpeers must be 1 to 65536";
-    else if (o->handshake_budget_percent < 1 || o->handshake_budget_percent > 100)
-        bad = "--handshake-budget must be 1 to 100 (percent of a core)";
-    else if (!is_power_of_two(o->log_entries) || !is_power_of_two(o->seen_entries) ||
-             o->seen_entries < 64)
-        bad = "log and seen entries must be powers of two";
-    else if (o->pool_bytes < 1u << 20 || o->pool_bytes > POOL_MAX)
-        bad = "--max-tx-pool-bytes must be 1048576 to 1099511627776";
-    else if (o->blob_pool_bytes > POOL_MAX)
-        bad = "--max-blob-pool-bytes must be at most 1099511627776";
-    else if (o->peer_tx_per_s < 1 || o->peer_tx_burst < 1 || o->peer_bytes_per_s < 1 ||
-             o->peer_bytes_burst < 1)
-        bad = "--peer-tx-rate and --peer-tx-burst must be at least 1: a peer over them is not read";
-    else if (o->recovery_percent < 1 || o->recovery_percent > 100)
-        bad = "the share of a core for signature recovery must be 1 to 100";
-    else if (o->busy_poll_us > 1000000)
-        bad = "--busy-poll must be at most 1000000 (microseconds)";
-    if (bad)
-        snprintf(why, why_cap, "%s", bad);
-    return bad == NULL;
+    if (!is_power_of_two(o->log_entries) || !is_power_of_two(o->seen_entries) ||
+        o->seen_entries < 64) {
+        snprintf(why, why_cap, "log and seen entries must be powers of two");
+        return false;
+    }
+    return capacities_check(o, why, why_cap) && policy_check(o, why, why_cap);
 }

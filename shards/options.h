@@ -43,6 +43,8 @@ struct mr_relay_options {
     uint32_t sender_tx_per_s, sender_tx_burst;
     uint32_t sender_blob_per_s, sender_blob_burst;
     uint32_t replacements_per_minute;
+    uint32_t price_bump_percent, blob_price_bump_percent; /* of a replacement: 10, 100 */
+    uint32_t peer_pool_share;   /* no peer owns more than one part in so many of the pool: 8 */
     uint32_t doubtful_per_s;    /* whole node: each shard has its part; 0: none */
     uint32_t body_max;          /* larger ones are announced only: 4,096 */
     uint64_t blob_upload_per_s; /* whole node: see blob_upload.h */

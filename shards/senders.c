@@ -95,7 +95,7 @@ static bool above(uint64_t a, uint64_t b, unsigned percent)
 static enum mr_sender_verdict replace(const struct mr_senders *t, struct sender_nonce *n,
                                       const struct mr_sender_fees *fees, bool blob, uint64_t now_ns)
 {
-    unsigned percent = blob ? 100 : 10;
+    unsigned percent = blob ? t->o->blob_price_bump_percent : t->o->price_bump_percent;
 
     if (!above(fees->fee_cap, n->fees.fee_cap, percent) ||
         !above(fees->tip, n->fees.tip, percent) ||

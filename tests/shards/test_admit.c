@@ -439,6 +439,51 @@ static void what_a_peer_left_behind_is_not_trusted_for_its_successor(void **stat
     assert_int_equal(w->metrics.tx_replacement_low, 1);
 }
 
+static void what_a_replacement_pays_and_how_often_it_comes_are_options(void **state)
+{
+    struct world *w = *state;
+    uint8_t buf[8192];
+    struct mr_hash h;
+
+    w->o.price_bump_percent = 50;
+    w->o.replacements_per_minute = 1;
+    offer(w, 0, make(w, buf, 3, 7, 1, 100), &h);
+    verify_all(w);
+    offer(w, 0, make(w, buf, 3, 7, 1, 149), &h);
+    verify_all(w);
+    assert_int_equal(w->metrics.tx_replacement_low, 1);
+    offer(w, 0, make(w, buf, 3, 7, 1, 150), &h);
+    verify_all(w);
+    assert_int_equal(w->accepted_count, 2);
+    offer(w, 0, make(w, buf, 3, 7, 1, 225), &h);
+    verify_all(w);
+    assert_int_equal(w->metrics.tx_replacement_fast, 1);
+}
+
+static void a_peer_fills_its_share_of_the_pool_and_no_more(void **state)
+{
+    struct world *w = *state;
+    uint8_t buf[8192];
+    struct mr_span item;
+    struct mr_hash h;
+    uint64_t stored;
+
+    offer(w, 1, make(w, buf, 3, 0, 1, 1), &h);
+    verify_all(w);
+    stored = sizeof w->meta + w->meta.fragment_bytes;
+    w->o.peer_pool_share = 3;
+    w->o.pool_bytes = 3 * 5 * stored;
+    w->accepted_count = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        item = make(w, buf, 4, i, 1, 1);
+        offer(w, 0, item, &h);
+        verify_all(w);
+    }
+    assert_int_equal(w->accepted_count, 5);
+    assert_int_equal(w->metrics.tx_pool_share, 5);
+    assert_int_equal(offer(w, 5, item, &h), MR_ADMIT_QUEUED); /* trusted */
+}
+
 static void what_another_shard_accepted_counts_for_its_account_here(void **state)
 {
     struct world *w = *state;
@@ -552,6 +597,8 @@ int main(void)
         CASE(a_fast_sender_becomes_doubtful_and_doubt_has_a_rate),
         CASE(a_replacement_pays_ten_percent_more_and_not_too_often),
         CASE(what_a_peer_left_behind_is_not_trusted_for_its_successor),
+        CASE(what_a_replacement_pays_and_how_often_it_comes_are_options),
+        CASE(a_peer_fills_its_share_of_the_pool_and_no_more),
         CASE(what_another_shard_accepted_counts_for_its_account_here),
         CASE(what_the_head_forbids_is_dropped_or_doubtful),
         CASE(doubt_is_shared_out_between_shards),
