@@ -117,7 +117,11 @@ static void on_range(struct mr_shard *s, struct mr_peer *p, struct mr_span paylo
     struct mr_block_range range;
     enum mr_err e = mr_block_range_decode(&range, payload);
 
-    if (e != MR_OK) {
+    if (e != MR_OK && e != MR_INVALID) {
+        malformed(s, p);
+        return;
+    }
+    if (e == MR_INVALID) {
         MR_COUNT(s->metrics.range_bad, 1);
         mr_message_breach(s, p, MR_CLOSED_SUBPROTOCOL, MR_REASON_SUBPROTOCOL);
         return;

@@ -93,7 +93,7 @@
       "blob transactions left out of answers: not announced lately, over the budget")              \
     X(head_advanced, "times that the head moved")                                                  \
     X(head_bad, "BlockHeaders answers that were refused")                                          \
-    X(range_bad, "BlockRangeUpdate that breaks a rule")                                            \
+    X(range_bad, "BlockRangeUpdate of a range that cannot be")                                     \
     X(mail_tx_blocked, "times that another shard's queue was full")                                \
     X(mail_wakes, "wake-ups sent to other threads")                                                \
     X(keccak_permutations_1, "keccak permutations one lane wide")                                  \

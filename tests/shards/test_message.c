@@ -272,14 +272,12 @@ static void broken_rlp_ends_with_0x02(void **state)
         for (size_t i = 0; i < MR_COUNT_OF(rows); i++) {
             struct actor *a = fresh(st, MR_ETH_71);
             const char *counter = id == MR_ETH_NEW_POOLED_TRANSACTION_HASHES ? "announced_bad_shape"
-                                  : id == MR_ETH_BLOCK_RANGE_UPDATE          ? "range_bad"
                                                                              : "message_malformed";
 
             actor_send_eth(a, id, rows[i]);
             stage_settle(st);
             assert_true(a->closed);
-            assert_int_equal(a->reason, id == MR_ETH_BLOCK_RANGE_UPDATE ? MR_REASON_SUBPROTOCOL
-                                                                        : MR_REASON_PROTOCOL);
+            assert_int_equal(a->reason, MR_REASON_PROTOCOL);
             if (e->kind == MR_ETH_NOTIFICATION)
                 assert_string_equal(stage_moved(st), counter);
         }
