@@ -184,8 +184,8 @@ static void on_eth(struct mr_shard *s, struct mr_peer *p, uint8_t id, struct mr_
     case MR_ETH_BLOCK_RANGE_UPDATE:
         on_range(s, p, payload);
         return;
-    default: /* legacy block gossip on proof-of-work networks: counted by its frame, ignored */
-        return;
+    default:
+        MR_ASSERT(!"eth_allowed and mr_message_take let nothing else by");
     }
 }
 
@@ -230,8 +230,10 @@ void mr_message_take(struct mr_shard *s, struct mr_peer *p, struct mr_span frame
         entry = mr_eth_message_find(p->eth_version, m.id, pow);
         if (!eth_allowed(s, p, entry))
             return;
-        if (entry->kind == MR_ETH_LEGACY_BLOCK)
+        if (entry->kind == MR_ETH_LEGACY_BLOCK) { /* until blocks are relayed: not even inflated */
+            MR_COUNT(s->metrics.block_gossip, 1);
             return;
+        }
     }
     if (f == MR_P2P_NONE)
         f = mr_transport_payload(&payload, &m, s->arena, s->arena_bytes);

@@ -27,6 +27,7 @@
     X(snappy_bad, "messages that do not inflate")                                                  \
     X(message_unknown, "message ids that nobody agreed on")                                        \
     X(message_malformed, "messages whose RLP breaks a rule")                                       \
+    X(block_gossip, "NewBlock and NewBlockHashes on proof-of-work networks, ignored")              \
     X(message_early, "messages before Status")                                                     \
     X(ping_in, "pings received")                                                                   \
     X(ping_flood, "peers closed for too many pings")                                               \

@@ -148,7 +148,7 @@ static void block_gossip_ends_with_0x02_where_there_is_none(void **state)
     }
 }
 
-static void block_gossip_is_passed_over_uninflated_on_proof_of_work(void **state)
+static void block_gossip_is_counted_and_ignored_uninflated_on_proof_of_work(void **state)
 {
     struct stage *st = *state;
     static const uint8_t ids[] = {MR_ETH_NEW_BLOCK_HASHES, MR_ETH_NEW_BLOCK};
@@ -159,7 +159,8 @@ static void block_gossip_is_passed_over_uninflated_on_proof_of_work(void **state
     actor_send_base(a, MR_BASE_PING, mr_span(&empty_list, 1));
     stage_settle(st);
     assert_true(a->adopted);
-    assert_string_equal(stage_moved(st), "");
+    assert_string_equal(stage_moved(st), "block_gossip");
+    assert_int_equal(stage_count(st)->block_gossip, 1000);
     assert_int_equal(actor_heard_count(a, false, MR_BASE_PONG), 1);
 }
 
@@ -457,8 +458,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_frame_without_data_ends_with_0x02, setup, teardown),
         cmocka_unit_test_setup_teardown(block_gossip_ends_with_0x02_where_there_is_none, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(block_gossip_is_passed_over_uninflated_on_proof_of_work,
-                                        setup_classic, teardown),
+        cmocka_unit_test_setup_teardown(
+            block_gossip_is_counted_and_ignored_uninflated_on_proof_of_work, setup_classic,
+            teardown),
         cmocka_unit_test_setup_teardown(any_message_before_status_ends_with_0x02, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_status_ends_with_0x10_at_any_time, setup,
                                         teardown),
