@@ -50,7 +50,8 @@
     X(tx_accepted, "transactions accepted here")                                                   \
     X(tx_from_shards, "transactions accepted from other shards")                                   \
     X(tx_over_sender_rate, "transactions of senders over their rate (doubtful)")                   \
-    X(tx_under_base_fee, "transactions whose fee cap is below the base fee (doubtful)")            \
+    X(tx_under_base_fee,                                                                           \
+      "transactions whose fee cap is below the base fee (doubtful), or below 7 wei")               \
     X(tx_doubtful_dropped, "doubtful transactions beyond the node's allowance")                    \
     X(tx_replacement_low, "same nonce without enough more fee")                                    \
     X(tx_replacement_fast, "same nonce too often")                                                 \

@@ -142,8 +142,8 @@ static int teardown(void **state)
 }
 
 /* A signed transaction of account `who`; price scales its fees. */
-static struct mr_span make(struct world *w, uint8_t out[8192], uint8_t who, uint64_t nonce,
-                           uint64_t chain, unsigned price)
+static struct mr_span make_fees(struct world *w, uint8_t out[8192], uint8_t who, uint64_t nonce,
+                                uint64_t chain, uint64_t tip, uint64_t fee_cap)
 {
     static uint8_t room[MR_TX_SAMPLE_ROOM];
     struct mr_tx_fields f = {.chain_id = chain, .nonce = nonce};
@@ -152,12 +152,18 @@ static struct mr_span make(struct world *w, uint8_t out[8192], uint8_t who, uint
     struct mr_tx tx;
 
     mr_tx_sample_shape(&f, room, MR_TX_SHAPE_TOKEN, &w->random); /* one kind: fees compare */
-    f.tip = mr_u256_of(1000000000ull * price);
-    f.fee_cap = mr_u256_of(30000000000ull * price);
+    f.tip = mr_u256_of(tip);
+    f.fee_cap = mr_u256_of(fee_cap);
     assert_int_equal(mr_tx_build(&raw, &f, w->secp, key), MR_OK);
     assert_int_equal(mr_tx_decode_raw(&tx, raw.p, raw.n), MR_OK);
     assert_int_equal(mr_tx_put_item(&item, &tx), MR_OK);
     return mr_writer_span(&item);
+}
+
+static struct mr_span make(struct world *w, uint8_t out[8192], uint8_t who, uint64_t nonce,
+                           uint64_t chain, unsigned price)
+{
+    return make_fees(w, out, who, nonce, chain, 1000000000ull * price, 30000000000ull * price);
 }
 
 /* A blob transaction in network form; whether its proofs hold is the service's to say. */
@@ -528,6 +534,28 @@ static void what_the_head_forbids_is_dropped_or_doubtful(void **state)
     assert_true(w->accepted_count <= 6);
 }
 
+/* No block can ever take it: not even as one of the doubtful. Nothing is known without a head. */
+static void a_fee_cap_under_seven_wei_is_refused_once_there_is_a_head(void **state)
+{
+    struct world *w = *state;
+    struct mr_admit_head head = {.known = true,
+                                 .gas_limit = 60000000,
+                                 .has_base_fee = true,
+                                 .base_fee = mr_u256_of(1000000000)};
+    uint8_t buf[8192];
+    struct mr_hash h;
+
+    assert_int_equal(offer(w, 0, make_fees(w, buf, 3, 0, 1, 0, 6), &h), MR_ADMIT_QUEUED);
+    mr_admit_set_head(w->a, &head, 25000000, 1790000000, 1790000000);
+    assert_int_equal(offer(w, 0, make_fees(w, buf, 3, 1, 1, 0, 6), &h), MR_ADMIT_DROPPED);
+    assert_int_equal(w->metrics.tx_under_base_fee, 1);
+    assert_int_equal(offer(w, 0, make_fees(w, buf, 3, 2, 1, 0, 7), &h), MR_ADMIT_QUEUED);
+    assert_int_equal(offer(w, 5, make_fees(w, buf, 3, 3, 1, 0, 6), &h), MR_ADMIT_QUEUED);
+    verify_all(w);
+    assert_int_equal(w->accepted_count, 3);
+    assert_int_equal(w->metrics.tx_doubtful_dropped, 0);
+}
+
 /* What one of so many shards lets through in a minute of nothing but doubtful transactions. */
 static size_t doubtful_in_a_minute(struct world *w, uint32_t shards, uint32_t per_s)
 {
@@ -601,6 +629,7 @@ int main(void)
         CASE(a_peer_fills_its_share_of_the_pool_and_no_more),
         CASE(what_another_shard_accepted_counts_for_its_account_here),
         CASE(what_the_head_forbids_is_dropped_or_doubtful),
+        CASE(a_fee_cap_under_seven_wei_is_refused_once_there_is_a_head),
         CASE(doubt_is_shared_out_between_shards),
         CASE(buckets_tell_when_a_peer_may_be_read_again),
     };
