@@ -1,33 +1,9 @@
 #include "node/network_choice.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FILE_MAX (1u << 20)
-
-/* Returns memory with the file's bytes, or NULL and a sentence. */
-static char *file_read(size_t *n, const char *path, char *error, size_t error_cap)
-{
-    FILE *f = fopen(path, "re");
-    char *bytes = malloc(FILE_MAX + 1);
-
-    *n = 0;
-    errno = bytes ? errno : ENOMEM;
-    if (f && bytes)
-        *n = fread(bytes, 1, FILE_MAX + 1, f);
-    if (!f || !bytes || ferror(f) || *n > FILE_MAX) {
-        if (*n > FILE_MAX)
-            snprintf(error, error_cap, "--network-file %s is over %u bytes", path, FILE_MAX);
-        else
-            snprintf(error, error_cap, "cannot read --network-file %s: %s", path, strerror(errno));
-        free(bytes);
-        bytes = NULL;
-    }
-    if (f)
-        fclose(f);
-    return bytes;
-}
+#include "node/whole_file.h"
 
 bool mr_network_choose(const struct mr_network **out, struct mr_network_file **file,
                        const char *name, const char *path, char *error, size_t error_cap)
@@ -37,7 +13,8 @@ bool mr_network_choose(const struct mr_network **out, struct mr_network_file **f
 
     *file = NULL;
     if (name && path) {
-        snprintf(error, error_cap, "--network and --network-file exclude each other");
+        snprintf(error, error_cap,
+                 "--network and --network-file exclude each other: give one of them");
         return false;
     }
     if (!path) {
@@ -53,7 +30,7 @@ bool mr_network_choose(const struct mr_network **out, struct mr_network_file **f
         *out = net;
         return true;
     }
-    json = file_read(&n, path, error, error_cap);
+    json = mr_whole_file_read(&n, "network-file", path, error, error_cap);
     if (!json)
         return false;
     *file = malloc(sizeof **file);

@@ -1,13 +1,12 @@
 #include "node/run_options.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/clock.h"
 #include "node/flags.h"
-
-#define FILE_MAX (4u << 20)
+#include "node/network_choice.h"
+#include "node/whole_file.h"
 
 static const char *bootnodes;
 
@@ -99,59 +98,11 @@ static void defaults(struct mr_run_options *o)
     o->fresh_s = (uint32_t)(o->relay.fresh_ns / MR_SECOND);
 }
 
-/* The whole file in memory that the caller frees, NULL with a sentence. */
-static char *file_read(const char *flag, const char *path, size_t *n, char *error, size_t error_cap)
-{
-    FILE *f = fopen(path, "rb");
-    char *text = f ? malloc(FILE_MAX + 1) : NULL;
-
-    if (!text) {
-        snprintf(error, error_cap, "--%s: cannot read %s: %s", flag, path, strerror(errno));
-        if (f)
-            fclose(f);
-        return NULL;
-    }
-    *n = fread(text, 1, FILE_MAX + 1, f);
-    fclose(f);
-    if (*n > FILE_MAX) {
-        snprintf(error, error_cap, "--%s: %s is larger than 4 MiB", flag, path);
-        free(text);
-        return NULL;
-    }
-    return text;
-}
-
 static bool network_choose(struct mr_run_options *o, char *error, size_t error_cap)
 {
-    size_t n;
-    char *json;
-
-    if (o->network_file && o->network_name) {
-        snprintf(error, error_cap, "--network and --network-file exclude each other");
+    if (!mr_network_choose(&o->network, &o->file, o->network_name, o->network_file, error,
+                           error_cap))
         return false;
-    }
-    if (o->network_file) {
-        bool ok;
-
-        if (!(json = file_read("network-file", o->network_file, &n, error, error_cap)))
-            return false;
-        o->file = malloc(sizeof *o->file);
-        ok = o->file &&
-             mr_network_load(o->file, error, error_cap, o->network_file, json, n) == MR_OK;
-        free(json);
-        if (!ok)
-            return false;
-        o->network = &o->file->net;
-    } else {
-        o->network = mr_network_find(o->network_name ? o->network_name : "mainnet");
-        if (!o->network) {
-            snprintf(error, error_cap,
-                     "--network \"%s\" is not known: mainnet, sepolia, hoodi, holesky, classic, "
-                     "mordor, or --network-file",
-                     o->network_name);
-            return false;
-        }
-    }
     if (o->network_id_given) {
         o->network_copy = *o->network;
         o->network_copy.network_id = o->network_id;
@@ -200,7 +151,7 @@ bool mr_node_list_read(struct mr_node_list *list, const char *flag, char *error,
         return false;
     }
     if (from_file) {
-        if (!(loaded = file_read(flag, path, &n, error, error_cap))) {
+        if (!(loaded = mr_whole_file_read(&n, flag, path, error, error_cap))) {
             free(nodes);
             return false;
         }
