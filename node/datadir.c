@@ -15,9 +15,9 @@
 
 #define KEY_DIGITS 64
 
-static bool fail(char *error, size_t cap, const char *what, const char *path)
+static bool fail(char *error, size_t cap, const char *what, const char *path, const char *advice)
 {
-    snprintf(error, cap, "%s %s: %s", what, path, strerror(errno));
+    snprintf(error, cap, "%s %s: %s: %s", what, path, strerror(errno), advice);
     return false;
 }
 
@@ -49,13 +49,15 @@ bool mr_datadir_open(char path[MR_PATH_MAX], const char *dir, char *error, size_
     else
         n = snprintf(path, MR_PATH_MAX, "%s", dir);
     if (n <= 0 || n >= MR_PATH_MAX - 64) {
-        snprintf(error, error_cap, "--datadir is too long");
+        snprintf(error, error_cap,
+                 "--datadir is too long: name a folder in less than 4000 characters");
         return false;
     }
     if (!make_folders(path) || stat(path, &st))
-        return fail(error, error_cap, "cannot make --datadir", path);
+        return fail(error, error_cap, "cannot make --datadir", path,
+                    "name a folder that this user may make, or that is there");
     if (!S_ISDIR(st.st_mode)) {
-        snprintf(error, error_cap, "--datadir %s is not a folder", path);
+        snprintf(error, error_cap, "--datadir %s is not a folder: name a folder", path);
         return false;
     }
     return true;
@@ -69,7 +71,8 @@ bool mr_datadir_lock(const char *dir, char *error, size_t error_cap)
     snprintf(path, sizeof path, "%s/LOCK", dir);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return fail(error, error_cap, "cannot open", path);
+        return fail(error, error_cap, "cannot open", path,
+                    "this user must be able to write to --datadir");
     if (flock(fd, LOCK_EX | LOCK_NB)) {
         snprintf(error, error_cap,
                  "another millrace runs on --datadir %s: stop it, or give this one its own", dir);
@@ -90,7 +93,9 @@ bool mr_node_key_load(uint8_t key[32], const struct mr_secp *secp, const char *p
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
-        return fail(error, error_cap, "cannot read the node key", path);
+        return fail(error, error_cap, "cannot read the node key", path,
+                    "check the path, and that this user may read it, or make a key with "
+                    "`millrace key new`");
     if (fstat(fd, &st) || (st.st_mode & 077)) {
         snprintf(error, error_cap,
                  "the node key %s can be read by others: chmod 600 it, and make a new one if "
@@ -108,8 +113,8 @@ bool mr_node_key_load(uint8_t key[32], const struct mr_secp *secp, const char *p
     mr_wipe(text, sizeof text);
     if (!ok)
         snprintf(error, error_cap,
-                 "the node key %s is not a private key: 64 hexadecimal digits, not zero, below the "
-                 "curve's order",
+                 "the node key %s is not a private key (64 hexadecimal digits, not zero, below the "
+                 "curve's order): name another file, or make a key with `millrace key new`",
                  path);
     return ok;
 }
@@ -140,13 +145,15 @@ bool mr_node_key_create(uint8_t key[32], const struct mr_secp *secp, const char 
 
     do {
         if (!mr_entropy(key, 32))
-            return fail(error, error_cap, "no randomness for", path);
+            return fail(error, error_cap, "no randomness for", path,
+                        "the system must offer getrandom");
     } while (!mr_secp_key_valid(secp, key));
     mr_hex_encode(text, key, 32);
     text[KEY_DIGITS] = '\n';
     ok = write_new(path, text, sizeof text);
     mr_wipe(text, sizeof text);
-    return ok || fail(error, error_cap, "cannot write the node key", path);
+    return ok || fail(error, error_cap, "cannot write the node key", path,
+                      "name a new file in a folder that this user may write to");
 }
 
 bool mr_node_key_open(uint8_t key[32], const struct mr_secp *secp, const char *datadir, char *error,

@@ -73,7 +73,7 @@ bool mr_flags_parse(const struct mr_flag *flags, size_t flags_count, int argc, c
         }
         if (only_words || word[0] != '-' || word[1] == 0) {
             if (*rest_count == rest_max) {
-                snprintf(error, error_cap, "unexpected argument \"%s\"", word);
+                snprintf(error, error_cap, "unexpected argument \"%s\": see --help", word);
                 return false;
             }
             rest[(*rest_count)++] = word;
@@ -87,7 +87,7 @@ bool mr_flags_parse(const struct mr_flag *flags, size_t flags_count, int argc, c
             return false;
         }
         if (!equals && f->kind != MR_FLAG_BOOL && i + 1 == argc) {
-            snprintf(error, error_cap, "--%s needs a value", f->name);
+            snprintf(error, error_cap, "--%s needs a value: see --help", f->name);
             return false;
         }
         if (!set(f,

@@ -21,9 +21,7 @@
 #include "node/stats.h"
 #include "shards/runtime.h"
 
-#define SUMMARY_S      10
-#define FILES_PER_PEER 2 /* its socket, and headroom for one that replaces it */
-#define FILES_RESERVE  64
+#define SUMMARY_S 10
 
 struct relay {
     struct mr_run_options o;
@@ -50,7 +48,8 @@ static size_t nodes_merge(struct relay *r, char *error, size_t error_cap)
         for (size_t i = 0; i < lists[l]->count; i++) {
             if (n == MR_LISTED_MAX) {
                 snprintf(error, error_cap,
-                         "--static and --trusted name more than %d nodes together", MR_LISTED_MAX);
+                         "--static and --trusted name more than %d nodes together: leave some out",
+                         MR_LISTED_MAX);
                 return n;
             }
             if (!mr_secp_point_valid(r->secp, &lists[l]->nodes[i].id)) {
@@ -71,8 +70,8 @@ static size_t nodes_merge(struct relay *r, char *error, size_t error_cap)
 static bool files_suffice(const struct relay *r, char *error, size_t error_cap)
 {
     uint64_t have = mr_descriptors_raise();
-    uint64_t need = (uint64_t)r->o.relay.maxpeers + r->o.static_nodes.count +
-                    r->o.trusted_nodes.count + FILES_RESERVE;
+    uint64_t need =
+        mr_runtime_files(&r->o.relay, r->o.static_nodes.count + r->o.trusted_nodes.count);
 
     if (have >= need)
         return true;
@@ -91,7 +90,7 @@ static bool key_open(struct relay *r, char *error, size_t error_cap)
     mr_entropy_system(NULL, seed, sizeof seed);
     r->secp = mr_secp_create(seed);
     if (!r->secp) {
-        snprintf(error, error_cap, "no memory for keys");
+        snprintf(error, error_cap, "no memory for keys: free some");
         return false;
     }
     ok = r->o.nodekey ? mr_node_key_load(r->self.key, r->secp, r->o.nodekey, error, error_cap)
@@ -132,7 +131,9 @@ static bool prepare(struct relay *r, char *error, size_t error_cap)
     snprintf(r->client, sizeof r->client, "millrace/v%s%s%s/linux-x86_64/c17", MR_VERSION,
              r->o.identity ? "/" : "", r->o.identity ? r->o.identity : "");
     if (mr_log_open(&log) != MR_OK) {
-        snprintf(error, error_cap, "--log.file %s: %s", r->o.log_file, strerror(errno));
+        snprintf(error, error_cap,
+                 "cannot write --log.file %s: %s: name a file that this user may write to",
+                 r->o.log_file, strerror(errno));
         return false;
     }
     if (!mr_datadir_open(r->datadir, r->o.datadir, error, error_cap) ||

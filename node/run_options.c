@@ -115,6 +115,7 @@ static bool network_choose(struct mr_run_options *o, char *error, size_t error_c
 static bool node_take(struct mr_enode *nodes, size_t *count, const char *flag, const char *where,
                       unsigned line, const char *text, size_t n, char *error, size_t error_cap)
 {
+    static const char form[] = "enode://ID@IP:PORT";
     const char *why = NULL;
 
     while (n > 0 && (*text == ' ' || *text == '\t'))
@@ -124,15 +125,16 @@ static bool node_take(struct mr_enode *nodes, size_t *count, const char *flag, c
     if (n == 0 || *text == '#')
         return true;
     if (*count == MR_NODES_MAX)
-        why = "more than 4096 nodes";
+        why = "more than 4096 nodes: leave some out";
     else if (mr_enode_parse(&nodes[*count], &why, text, n) == MR_OK) {
         ++*count;
         return true;
     }
     if (where)
-        snprintf(error, error_cap, "--%s: %s line %u: %s", flag, where, line, why);
+        snprintf(error, error_cap, "--%s: %s line %u: %s: an entry is %s", flag, where, line, why,
+                 form);
     else
-        snprintf(error, error_cap, "--%s: node %u: %s", flag, line, why);
+        snprintf(error, error_cap, "--%s: node %u: %s: an entry is %s", flag, line, why, form);
     return false;
 }
 
@@ -147,7 +149,7 @@ bool mr_node_list_read(struct mr_node_list *list, const char *flag, char *error,
     unsigned line = 1;
 
     if (!nodes) {
-        snprintf(error, error_cap, "--%s: no memory", flag);
+        snprintf(error, error_cap, "--%s: no memory for the list: free some", flag);
         return false;
     }
     if (from_file) {
@@ -179,7 +181,8 @@ bool mr_node_list_read(struct mr_node_list *list, const char *flag, char *error,
 static bool values_check(struct mr_run_options *o, char *error, size_t error_cap)
 {
     if (mr_ip_parse(&o->listen.ip, o->addr, strlen(o->addr)) != MR_OK)
-        snprintf(error, error_cap, "--addr \"%s\" is not an IPv4 address", o->addr);
+        snprintf(error, error_cap,
+                 "--addr \"%s\" is not an IPv4 address: 0.0.0.0 is all of this machine's", o->addr);
     else if (o->port > 65535)
         snprintf(error, error_cap, "--port %u is not a port: 0 to 65535", o->port);
     else if (o->verbosity > 5)
@@ -188,7 +191,7 @@ static bool values_check(struct mr_run_options *o, char *error, size_t error_cap
         snprintf(error, error_cap,
                  "--bootnodes is reserved until discovery is there: use --static for now");
     else if (o->identity && strlen(o->identity) > 64)
-        snprintf(error, error_cap, "--identity is longer than 64 characters");
+        snprintf(error, error_cap, "--identity is longer than 64 characters: shorten it");
     else {
         o->listen.port = (uint16_t)o->port;
         o->relay.fresh_ns = o->fresh_s * MR_SECOND;

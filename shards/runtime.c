@@ -16,8 +16,8 @@
 #define HINT_SLOTS    1024
 #define BLOB_SLOTS    64 /* verdicts that a shard may wait for, and more */
 #define STOP_LIMIT_NS (1900 * MR_MS)
-/* Descriptors besides those of peers: rings, eventfds, log, files. */
-#define OTHER_FILES 256
+#define THREAD_FILES  4  /* its ring, its bell, and as many again for what its libraries open */
+#define OTHER_FILES   64 /* log, counters, lock, signals, listening socket, handshakes */
 
 struct mr_runtime {
     struct mr_runtime_setup setup;
@@ -89,14 +89,21 @@ static void random_words(const struct mr_runtime *r, uint64_t *out, size_t n, ui
         out[i] = mr_random_u64(&random);
 }
 
+uint64_t mr_runtime_files(const struct mr_relay_options *o, size_t listed)
+{
+    return (uint64_t)o->maxpeers + listed + THREAD_FILES * (o->shards + 2) + OTHER_FILES;
+}
+
 static void raise_descriptors(const struct mr_relay_options *o)
 {
     uint64_t have = mr_descriptors_raise();
-    uint64_t want = (uint64_t)o->maxpeers + o->maxpendpeers + OTHER_FILES;
+    uint64_t want = mr_runtime_files(o, 0) + o->maxpendpeers;
 
     if (have < want)
-        MR_LOG_WARN("few descriptors for so many peers: raise `ulimit -n`",
-                    mr_log_u64("have", have), mr_log_u64("want", want));
+        MR_LOG_WARN("with all peers connected some handshakes would find no descriptor",
+                    mr_log_u64("have", have), mr_log_u64("want", want),
+                    mr_log_text("advice", "raise the limit (ulimit -Hn, LimitNOFILE=), or lower "
+                                          "--maxpeers or --maxpendpeers"));
 }
 
 static bool listen_open(struct mr_runtime *r, char *why, size_t why_cap)
@@ -106,7 +113,8 @@ static bool listen_open(struct mr_runtime *r, char *why, size_t why_cap)
         return false;
     if (mr_socket_local(&r->endpoint, r->listen_fd))
         return true;
-    snprintf(why, why_cap, "the listening socket has no address: %s", strerror(errno));
+    snprintf(why, why_cap, "the listening socket has no address: %s: name one with --addr",
+             strerror(errno));
     return false;
 }
 
@@ -230,7 +238,10 @@ static bool threads_start(struct mr_runtime *r, char *why, size_t why_cap)
     if (r->dispatching && (!r->blobs || mr_blob_service_start(r->blobs)))
         return true;
 fail:
-    snprintf(why, why_cap, "the system allows no more threads: %s", strerror(errno));
+    snprintf(why, why_cap,
+             "the system allows no more threads: %s: raise the limit (ulimit -u, TasksMax=) or "
+             "lower --shards",
+             strerror(errno));
     return false;
 }
 
@@ -253,7 +264,7 @@ struct mr_runtime *mr_runtime_new(const struct mr_runtime_setup *setup, char *wh
     struct mr_runtime *r = calloc(1, sizeof *r);
 
     if (!r) {
-        snprintf(why, why_cap, "no memory");
+        snprintf(why, why_cap, "no memory for a relay: free some");
         return NULL;
     }
     r->setup = *setup;

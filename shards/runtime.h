@@ -35,6 +35,9 @@ struct mr_runtime;
  */
 unsigned mr_runtime_default_shards(void);
 
+/* Open files that a relay with so many listed nodes cannot do without. */
+uint64_t mr_runtime_files(const struct mr_relay_options *o, size_t listed);
+
 /* Listens and makes everything; nothing runs yet. NULL: why holds one sentence. */
 MR_MUST_USE struct mr_runtime *mr_runtime_new(const struct mr_runtime_setup *setup, char *why,
                                               size_t why_cap);
