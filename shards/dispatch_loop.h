@@ -1,5 +1,6 @@
 /* dispatch_loop.h: the dispatcher's thread: binds mr_dispatcher_turn to one io_uring and a
- * listening socket. The only file besides worker.c that submits to a ring in shards/.
+ * listening socket. The only file besides those of the worker that submits to a ring in
+ * shards/.
  * Thread: made and freed by the main thread, run by its own; what says any thread is for others.
  * Memory: at mr_dispatch_loop_new. */
 #pragma once

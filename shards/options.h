@@ -1,5 +1,5 @@
 /* options.h: every limit and rate of the relay, in one place, so that a load run, a test or a
- * simulation can change any of them. node/options.c fills them from flags; defaults are set by
+ * simulation can change any of them. node/run_options.c fills them from flags; defaults are set by
  * mr_relay_options_default. Constant after start: any thread reads them. */
 #pragma once
 #include "core/base.h"
@@ -54,7 +54,6 @@ struct mr_relay_options {
     uint32_t sends_per_turn;    /* 512: with what the kernel takes for each, 2 ms */
     uint32_t busy_poll_us;      /* a shard looks for work so long before it sleeps: 0 */
     uint32_t answer_max;        /* bytes of one answer of ours: 128 KiB */
-    bool head_required;         /* reserved */
     uint64_t head_poll_ns;      /* GetBlockHeaders after our head: once a slot */
 };
 
