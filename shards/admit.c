@@ -308,15 +308,14 @@ static void order_push(struct mr_admit *a, uint32_t slot, uint32_t i)
 
 enum mr_admit_result mr_admit_offer(struct mr_admit *a, uint32_t slot, uint32_t generation,
                                     const struct mr_tx *tx, struct mr_span item,
-                                    const struct mr_hash *hash, bool broadcast,
-                                    const uint64_t *sources, uint64_t now_ns)
+                                    const struct mr_hash *hash, const uint64_t *sources,
+                                    uint64_t now_ns)
 {
     struct account *p = &a->accounts[slot];
     enum mr_admit_result r;
     struct item *it;
     uint32_t i = a->free_head;
 
-    (void)broadcast;
     if (!p->trusted)
         mr_bucket_force(&p->txs, 1, now_ns);
     if ((r = judge_rules(a, tx, hash, now_ns)) != MR_ADMIT_QUEUED)
@@ -399,7 +398,7 @@ static void item_drop(struct mr_admit *a, uint32_t i, uint64_t now_ns)
 }
 
 /* Stored form: meta and fragment in a buffer of the right size; then it is the shard's. */
-static void item_accept(struct mr_admit *a, uint32_t i, uint64_t now_ns)
+static void item_accept(struct mr_admit *a, uint32_t i)
 {
     struct item *it = &a->items[i];
     struct mr_txmeta *m = meta_of(it);
@@ -422,7 +421,6 @@ static void item_accept(struct mr_admit *a, uint32_t i, uint64_t now_ns)
     memcpy(stored->data + sizeof *m, a->scratch, n);
     if (p->present && p->generation == it->generation)
         p->pool_bytes += stored->size;
-    (void)now_ns;
     a->hooks.accepted(a->hooks.ctx, stored, known_of(a, i));
     item_end(a, i);
 }
@@ -514,7 +512,7 @@ static void item_judge(struct mr_admit *a, uint32_t i, uint64_t now_ns)
     } else if (m->type == MR_TX_BLOB) {
         item_prove(a, i, now_ns);
     } else {
-        item_accept(a, i, now_ns);
+        item_accept(a, i);
     }
 }
 
@@ -592,8 +590,7 @@ uint32_t mr_admit_verify(struct mr_admit *a, uint64_t now_ns)
     return done;
 }
 
-void mr_admit_blob_verdict(struct mr_admit *a, uint64_t ticket, bool ok, bool senders_fault,
-                           uint64_t now_ns)
+void mr_admit_blob_verdict(struct mr_admit *a, uint64_t ticket, bool ok, bool senders_fault)
 {
     uint32_t i = (uint32_t)ticket;
     struct item *it;
@@ -605,7 +602,7 @@ void mr_admit_blob_verdict(struct mr_admit *a, uint64_t ticket, bool ok, bool se
         return;
     if (ok) {
         MR_COUNT(a->metrics->blob_ok, 1);
-        item_accept(a, i, now_ns);
+        item_accept(a, i);
         return;
     }
     mr_seen_remove(a->seen, &meta_of(it)->hash);

@@ -73,8 +73,8 @@ void mr_admit_blobs_ready(struct mr_admit *a, bool ready);
  * caller before). sources: bits of peers known to have it (slot's own included), copied. */
 enum mr_admit_result mr_admit_offer(struct mr_admit *a, uint32_t slot, uint32_t generation,
                                     const struct mr_tx *tx, struct mr_span item,
-                                    const struct mr_hash *hash, bool broadcast,
-                                    const uint64_t *sources, uint64_t now_ns);
+                                    const struct mr_hash *hash, const uint64_t *sources,
+                                    uint64_t now_ns);
 /* A duplicate of what is being verified: adds slot to its sources. */
 void mr_admit_source(struct mr_admit *a, uint32_t index, uint32_t slot);
 /* to is the same node as from, in a new session: it has what came from there. */
@@ -94,8 +94,7 @@ uint64_t mr_admit_ready_at(const struct mr_admit *a, uint32_t slot);
  */
 uint32_t mr_admit_verify(struct mr_admit *a, uint64_t now_ns);
 /* The service's verdict on a ticket. */
-void mr_admit_blob_verdict(struct mr_admit *a, uint64_t ticket, bool ok, bool senders_fault,
-                           uint64_t now_ns);
+void mr_admit_blob_verdict(struct mr_admit *a, uint64_t ticket, bool ok, bool senders_fault);
 /* Work is left for the next turn: when (mono ns; 0 = at once; UINT64_MAX = none). */
 uint64_t mr_admit_next_ns(const struct mr_admit *a, uint64_t now_ns);
 uint32_t mr_admit_length(const struct mr_admit *a);

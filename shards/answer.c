@@ -123,14 +123,12 @@ static void pooled_collect(struct mr_shard *s, struct mr_peer *p, const struct m
 }
 
 /* Id, preamble, and one literal with the RLP heads of the answer. */
-static void pooled_head(struct mr_shard *s, struct mr_peer *p, const struct pooled *a,
-                        struct mr_writer *w)
+static void pooled_head(struct mr_peer *p, const struct pooled *a, struct mr_writer *w)
 {
     struct mr_transport t = {.shared = &p->caps, .snappy = true};
     uint8_t rlp[32];
     struct mr_writer head = mr_writer(rlp, sizeof rlp);
 
-    (void)s;
     if (mr_response_put_head(&head, a->request_id, a->item_bytes) != MR_OK ||
         mr_message_put_head(w, &t, p->eth_first + MR_ETH_POOLED_TRANSACTIONS,
                             (uint32_t)(head.n + a->item_bytes)) != MR_OK ||
@@ -150,7 +148,7 @@ static bool pooled_long(struct mr_shard *s, struct mr_peer *p, struct mr_build *
     if (!f)
         return false;
     w = mr_writer(f->head, sizeof f->head);
-    pooled_head(s, p, a, &w);
+    pooled_head(p, a, &w);
     f->spans[0] = mr_writer_span(&w);
     for (uint32_t i = 0; i < a->count; i++) {
         f->used[i] = mr_txlog_use(&s->log, a->entries[i]);
@@ -182,7 +180,7 @@ static bool pooled_build(struct mr_shard *s, struct mr_peer *p, struct mr_build 
     } else {
         if (!mr_build_fits(b, a.count + 1, size) || b->literals.cap - b->literals.n < 64)
             return false;
-        pooled_head(s, p, &a, &b->literals);
+        pooled_head(p, &a, &b->literals);
         spans[0] = mr_span(b->literals.p + mark, b->literals.n - mark);
         for (uint32_t i = 0; i < a.count; i++)
             spans[1 + i] = mr_tx_body(a.entries[i]->buf);

@@ -451,11 +451,10 @@ static void order_end(struct mr_fetch *f, uint32_t slot)
     }
 }
 
-void mr_fetch_peer_remove(struct mr_fetch *f, uint32_t slot, uint64_t now_ms)
+void mr_fetch_peer_remove(struct mr_fetch *f, uint32_t slot)
 {
     struct asker *a = &f->askers[slot];
 
-    (void)now_ms;
     if (!a->present)
         return;
     a->dangling = true; /* nobody hands it anything while it is taken apart */
@@ -683,11 +682,10 @@ static void rest_ask_again(struct mr_fetch *f, uint32_t slot)
     }
 }
 
-void mr_fetch_answer_end(struct mr_fetch *f, uint32_t slot, uint64_t now_ms)
+void mr_fetch_answer_end(struct mr_fetch *f, uint32_t slot)
 {
     struct asker *a = &f->askers[slot];
 
-    (void)now_ms;
     if (!a->present || !a->busy)
         return;
     rest_ask_again(f, slot);

@@ -59,7 +59,7 @@ void mr_fetch_free(struct mr_fetch *f);
 /* A peer came (idle, nothing announced) or left (its sources are cleared; what it was asked goes to
  * the next source). */
 void mr_fetch_peer_add(struct mr_fetch *f, uint32_t slot, bool trusted);
-void mr_fetch_peer_remove(struct mr_fetch *f, uint32_t slot, uint64_t now_ms);
+void mr_fetch_peer_remove(struct mr_fetch *f, uint32_t slot);
 /* slot announces hash, not known otherwise (seen: none, or ANNOUNCED). Over a limit: counted and
  * ignored. */
 void mr_fetch_announced(struct mr_fetch *f, uint32_t slot, const struct mr_hash *hash, uint8_t type,
@@ -83,7 +83,7 @@ void mr_fetch_met(struct mr_fetch *f, uint32_t slot, const struct mr_hash *hash)
 /* The answer is over: what it lacked goes to the next source, but for what was asked behind its
  * last item: answers end where they would become too long, and the rest is asked of the same peer.
  */
-void mr_fetch_answer_end(struct mr_fetch *f, uint32_t slot, uint64_t now_ms);
+void mr_fetch_answer_end(struct mr_fetch *f, uint32_t slot);
 /* hash arrived in another way (broadcast, another shard) or was refused: forget it; sources as
  * above (may be NULL). False: it was not here. */
 bool mr_fetch_settle(struct mr_fetch *f, const struct mr_hash *hash, uint64_t *sources,

@@ -173,7 +173,7 @@ static void activate(struct mr_shard *s, struct mr_peer *p)
 /* Takes p out of all that active peers are part of. */
 static void deactivate(struct mr_shard *s, struct mr_peer *p)
 {
-    mr_fetch_peer_remove(s->fetch, p->slot, mr_shard_ms(s));
+    mr_fetch_peer_remove(s->fetch, p->slot);
     mr_admit_peer_remove(s->admit, p->slot);
     mr_head_peer_remove(s->head, p->slot);
     s->active_count--;
@@ -238,11 +238,10 @@ void mr_peer_heard_pong(struct mr_shard *s, struct mr_peer *p)
 }
 
 /* The first session is gone: the second takes its place. */
-static void twin_inherit(struct mr_shard *s, struct mr_peer *gone, struct mr_peer *heir)
+static void twin_inherit(struct mr_shard *s, struct mr_peer *heir)
 {
     enum mr_err e = mr_map_put(&s->by_id, heir->id.b, heir->slot);
 
-    (void)gone;
     MR_ASSERT(e == MR_OK);
     heir->twin = MR_NO_SLOT;
     heir->twin_deadline_ns = 0;
@@ -275,7 +274,7 @@ static void twin_part(struct mr_shard *s, struct mr_peer *p)
         return;
     p->twin = MR_NO_SLOT;
     if (was_first && !s->stopping)
-        twin_inherit(s, p, twin);
+        twin_inherit(s, twin);
     else
         twin->twin = MR_NO_SLOT;
 }

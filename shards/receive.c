@@ -5,9 +5,8 @@
 
 #define GATHER_SMALL 65536u /* larger gather blocks draw on the bounded pool */
 
-bool mr_receive_blocked(const struct mr_shard *s, const struct mr_peer *p)
+bool mr_receive_blocked(const struct mr_peer *p)
 {
-    (void)s;
     return p->state == MR_PEER_HELD || p->parked || p->resume_ns ||
            p->pending_count == MR_PENDING_REQUESTS;
 }
@@ -33,7 +32,7 @@ static void rx_push(struct mr_shard *s, struct mr_peer *p)
 
 void mr_receive_unblock(struct mr_shard *s, struct mr_peer *p)
 {
-    if (!p->paused || !mr_peer_is_open(p) || mr_receive_blocked(s, p))
+    if (!p->paused || !mr_peer_is_open(p) || mr_receive_blocked(p))
         return;
     p->paused = false;
     mr_keepalive_heard(&p->keepalive, mr_shard_ms(s));
@@ -183,7 +182,7 @@ void mr_receive_data(struct mr_shard *s, struct mr_peer *p, uint8_t *data, uint3
         memcpy(p->in + p->in_n, data, n);
         p->in_n += n;
     }
-    if (mr_receive_blocked(s, p)) {
+    if (mr_receive_blocked(p)) {
         mr_receive_block(s, p);
         if (!p->in_queued)
             keep_rest(s, p);
@@ -224,7 +223,7 @@ static bool step_done(struct mr_shard *s, struct mr_peer *p, const struct mr_uns
             return false;
         if (p->state == MR_PEER_ACTIVE)
             look_at_buckets(s, p);
-        if (mr_receive_blocked(s, p)) {
+        if (mr_receive_blocked(p)) {
             mr_receive_block(s, p);
             return false;
         }

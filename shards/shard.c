@@ -170,7 +170,7 @@ static void take_mail(struct mr_shard *s, const struct mr_mail *m)
             mr_peer_end(s, p, MR_CLOSED_ASKED, (int)m->b);
         return;
     case MR_MAIL_VERDICT:
-        mr_admit_blob_verdict(s->admit, m->a, m->b == MR_BLOB_OK, m->b == MR_BLOB_BAD, s->now_ns);
+        mr_admit_blob_verdict(s->admit, m->a, m->b == MR_BLOB_OK, m->b == MR_BLOB_BAD);
         return;
     case MR_MAIL_READY:
         s->blobs_ready = true;

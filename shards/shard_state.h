@@ -133,10 +133,6 @@ static inline bool mr_peer_is_open(const struct mr_peer *p)
 {
     return p->state >= MR_PEER_QUIET && p->state <= MR_PEER_ACTIVE;
 }
-static inline bool mr_peer_gossips(const struct mr_peer *p)
-{
-    return p->state == MR_PEER_ACTIVE;
-}
 static inline uint64_t mr_shard_ms(const struct mr_shard *s)
 {
     return s->now_ns / MR_MS;
@@ -169,7 +165,7 @@ struct mr_peer *mr_peer_by_serial(struct mr_shard *s, uint64_t serial);
 void mr_receive_data(struct mr_shard *s, struct mr_peer *p, uint8_t *data, uint32_t n);
 void mr_receive_rounds(struct mr_shard *s);
 /* Whether the peer may not be read now; and what to do when that ends. */
-bool mr_receive_blocked(const struct mr_shard *s, const struct mr_peer *p);
+bool mr_receive_blocked(const struct mr_peer *p);
 void mr_receive_block(struct mr_shard *s, struct mr_peer *p);
 void mr_receive_unblock(struct mr_shard *s, struct mr_peer *p);
 void mr_receive_forget(struct mr_shard *s, struct mr_peer *p);

@@ -147,11 +147,11 @@ static void ask_others(struct mr_shard *s, uint32_t slot, const struct mr_hash *
                                mr_shard_ms(s));
 }
 
-static void offer(struct mr_shard *s, struct mr_peer *p, struct mr_item *it, bool broadcast)
+static void offer(struct mr_shard *s, struct mr_peer *p, struct mr_item *it)
 {
     mr_bitmap_set(s->sources, p->slot);
     switch (mr_admit_offer(s->admit, p->slot, p->generation, &it->tx, it->item, &it->hash,
-                           broadcast, s->sources, s->now_ns)) {
+                           s->sources, s->now_ns)) {
     case MR_ADMIT_QUEUED:
     case MR_ADMIT_DROPPED:
     case MR_ADMIT_INVALID:
@@ -212,7 +212,7 @@ static bool item_take(struct mr_shard *s, struct mr_peer *p, struct mr_item *it,
     } else if (announced) {
         mr_fetch_settle(s->fetch, &it->hash, s->sources, mr_shard_ms(s));
     }
-    offer(s, p, it, broadcast);
+    offer(s, p, it);
     if (liar)
         mr_message_breach(s, p, MR_CLOSED_SUBPROTOCOL, MR_REASON_SUBPROTOCOL);
     return mr_peer_is_open(p);
@@ -274,7 +274,7 @@ void mr_transactions_take(struct mr_shard *s, struct mr_peer *p, struct mr_reade
         }
     }
     if (!broadcast)
-        mr_fetch_answer_end(s->fetch, p->slot, mr_shard_ms(s));
+        mr_fetch_answer_end(s->fetch, p->slot);
 }
 
 static void resume(struct mr_shard *s, struct mr_peer *p)

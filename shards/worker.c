@@ -275,8 +275,3 @@ const uint64_t *mr_worker_verdicts(const struct mr_worker *w)
 {
     return mr_shard_verdicts(w->shard);
 }
-
-void mr_worker_ring_stats(struct mr_ring_stats *out, const struct mr_worker *w)
-{
-    mr_ring_stats(out, w->ring);
-}

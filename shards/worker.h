@@ -87,4 +87,3 @@ const struct mr_shard_histograms *mr_worker_shard_histograms(const struct mr_wor
 /* How long turns took, in microseconds. */
 const struct mr_histogram *mr_worker_turn_us(const struct mr_worker *w);
 const uint64_t *mr_worker_verdicts(const struct mr_worker *w);
-void mr_worker_ring_stats(struct mr_ring_stats *out, const struct mr_worker *w);

@@ -17,9 +17,6 @@ _Static_assert(MR_RLPX_HANDSHAKE_SIZE_LEN + MR_ECIES_OVERHEAD + AUTH_LIST_MIN +
                    MR_RLPX_HANDSHAKE_OUT_MAX,
                "our longest packet fits");
 
-static const char *const fault_names[] = {
-#define MR_RLPX_HANDSHAKE_FAULT_NAME(name, err, text) #name,
-    MR_RLPX_HANDSHAKE_FAULT_MAP(MR_RLPX_HANDSHAKE_FAULT_NAME)};
 static const char *const fault_texts[] = {
 #define MR_RLPX_HANDSHAKE_FAULT_TEXT(name, err, text) text,
     MR_RLPX_HANDSHAKE_FAULT_MAP(MR_RLPX_HANDSHAKE_FAULT_TEXT)};
@@ -27,20 +24,9 @@ static const enum mr_err fault_errs[] = {
 #define MR_RLPX_HANDSHAKE_FAULT_ERR(name, err, text) err,
     MR_RLPX_HANDSHAKE_FAULT_MAP(MR_RLPX_HANDSHAKE_FAULT_ERR)};
 
-const char *mr_rlpx_handshake_fault_name(enum mr_rlpx_handshake_fault f)
-{
-    return (unsigned)f < MR_COUNT_OF(fault_names) ? fault_names[f] : "?";
-}
-
 const char *mr_rlpx_handshake_fault_text(enum mr_rlpx_handshake_fault f)
 {
     return (unsigned)f < MR_COUNT_OF(fault_texts) ? fault_texts[f] : "?";
-}
-
-enum mr_err mr_rlpx_handshake_fault_err(enum mr_rlpx_handshake_fault f)
-{
-    MR_ASSERT((unsigned)f < MR_COUNT_OF(fault_errs));
-    return fault_errs[f];
 }
 
 void mr_rlpx_ephemerals_make(const struct mr_secp *secp, struct mr_rlpx_ephemerals *out,

@@ -59,9 +59,7 @@ enum mr_rlpx_handshake_fault {
 #undef MR_RLPX_HANDSHAKE_FAULT_ENUM
         MR_RLPX_HANDSHAKE_FAULT_COUNT
 };
-const char *mr_rlpx_handshake_fault_name(enum mr_rlpx_handshake_fault f); /* "SIZE_BIG" */
 const char *mr_rlpx_handshake_fault_text(enum mr_rlpx_handshake_fault f);
-enum mr_err mr_rlpx_handshake_fault_err(enum mr_rlpx_handshake_fault f);
 
 /* Keys for one handshake, which may be made ahead of it, while there is time. */
 struct mr_rlpx_ephemerals {

@@ -206,7 +206,7 @@ static enum mr_admit_result offer(struct world *w, uint32_t slot, struct mr_span
 
     assert_int_equal(mr_tx_decode_item(&r, &tx), MR_OK);
     mr_tx_hash(&tx, hash);
-    return mr_admit_offer(w->a, slot, 100 + slot, &tx, item, hash, true, sources, w->now);
+    return mr_admit_offer(w->a, slot, 100 + slot, &tx, item, hash, sources, w->now);
 }
 
 static void verify_all(struct world *w)
@@ -309,8 +309,8 @@ static void what_is_being_proven_keeps_its_room_for_the_other_shards(void **stat
         assert_int_equal(offer(w, 1, make(w, buf, 4, i, 1, 1), &h), MR_ADMIT_QUEUED);
     mr_admit_verify(w->a, w->now);
     assert_int_equal(w->accepted_count, 3);
-    mr_admit_blob_verdict(w->a, w->tickets[0], true, false, w->now);
-    mr_admit_blob_verdict(w->a, w->tickets[1], false, true, w->now);
+    mr_admit_blob_verdict(w->a, w->tickets[0], true, false);
+    mr_admit_blob_verdict(w->a, w->tickets[1], false, true);
     assert_int_equal(w->accepted_count, 4);
     mr_admit_verify(w->a, w->now);
     assert_int_equal(w->accepted_count, 5);
@@ -328,12 +328,12 @@ static void a_bad_sidecar_does_not_stand_against_the_honest_one(void **state)
     w->proves = true;
     assert_int_equal(offer(w, 0, item, &h), MR_ADMIT_QUEUED);
     mr_admit_verify(w->a, w->now);
-    mr_admit_blob_verdict(w->a, w->tickets[0], false, true, w->now);
+    mr_admit_blob_verdict(w->a, w->tickets[0], false, true);
     assert_int_equal(w->breaches, 1);
     assert_int_equal(offer(w, 1, item, &h), MR_ADMIT_QUEUED);
     mr_admit_verify(w->a, w->now);
     assert_int_equal(w->tickets_count, 2);
-    mr_admit_blob_verdict(w->a, w->tickets[1], true, false, w->now);
+    mr_admit_blob_verdict(w->a, w->tickets[1], true, false);
     assert_int_equal(w->accepted_count, 1);
     assert_int_equal(w->metrics.tx_replacement_low, 0);
     free(blob);

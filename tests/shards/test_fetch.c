@@ -69,7 +69,7 @@ static int stop(void **state)
     struct world *w = *state;
 
     for (uint32_t i = 0; i < 8; i++)
-        mr_fetch_peer_remove(w->f, i, 0);
+        mr_fetch_peer_remove(w->f, i);
     assert_int_equal(mr_fetch_length(w->f), 0);
     assert_int_equal(mr_fetch_announced_total(w->f), 0);
     mr_fetch_free(w->f);
@@ -110,7 +110,7 @@ static void an_unknown_hash_is_asked_of_its_announcer_at_once(void **state)
     announce(w, 5, 1);
     assert_int_equal(mr_fetch_answer_begin(w->f, 3, r.id, &asked), MR_OK);
     assert_int_equal(mr_fetch_delivered(w->f, 3, &h, 2, 200, sources, 1000), MR_FETCH_DELIVERED);
-    mr_fetch_answer_end(w->f, 3, 1000);
+    mr_fetch_answer_end(w->f, 3);
     assert_int_equal(sources[0], 1u << 3 | 1u << 5);
     assert_int_equal(mr_fetch_length(w->f), 0);
     assert_null(mr_seen_find(&w->seen, &h, 1));
@@ -136,7 +136,7 @@ static void requests_keep_the_announcers_order_and_bounds(void **state)
             assert_int_equal(mr_fetch_delivered(w->f, 2, &h, 2, 200, NULL, 1000),
                              MR_FETCH_DELIVERED);
         }
-        mr_fetch_answer_end(w->f, 2, 1000);
+        mr_fetch_answer_end(w->f, 2);
     }
     assert_false(mr_fetch_take_request(w->f, 2, &r, 1000));
 }
@@ -159,7 +159,7 @@ static void what_an_answer_has_no_room_for_is_asked_again(void **state)
     h = hash_of(2);
     assert_true(mr_fetch_settle(w->f, &h, NULL, 1000));
     mr_fetch_met(w->f, 2, &h);
-    mr_fetch_answer_end(w->f, 2, 1000);
+    mr_fetch_answer_end(w->f, 2);
     assert_true(mr_fetch_take_request(w->f, 2, &r, 1000));
     assert_int_equal(r.count, 3); /* the first is given up, the rest stands in its old place */
     for (uint32_t i = 0; i < 3; i++) {
@@ -167,7 +167,7 @@ static void what_an_answer_has_no_room_for_is_asked_again(void **state)
         assert_memory_equal(r.hashes[i].b, h.b, 32);
     }
     assert_int_equal(mr_fetch_answer_begin(w->f, 2, r.id, &asked), MR_OK);
-    mr_fetch_answer_end(w->f, 2, 1000); /* nothing at all: it has none of them */
+    mr_fetch_answer_end(w->f, 2); /* nothing at all: it has none of them */
     assert_int_equal(mr_fetch_length(w->f), 0);
 }
 
@@ -230,7 +230,7 @@ static void an_answer_that_has_begun_is_in_time(void **state)
     assert_int_equal(mr_fetch_count(w->f)->timeouts, 0);
     h = hash_of(2);
     assert_int_equal(mr_fetch_delivered(w->f, 3, &h, 2, 200, NULL, 60000), MR_FETCH_DELIVERED);
-    mr_fetch_answer_end(w->f, 3, 60000);
+    mr_fetch_answer_end(w->f, 3);
     announce(w, 3, 4);
     assert_true(mr_fetch_take_request(w->f, 3, &r, 60000));
 }
@@ -248,7 +248,7 @@ static void a_source_without_a_size_is_no_liar(void **state)
     assert_int_equal(mr_fetch_answer_begin(w->f, 0, r.id, &asked), MR_OK);
     assert_int_equal(mr_fetch_delivered(w->f, 0, &h, 3, 131300, NULL, 1000), MR_FETCH_DELIVERED);
     assert_false(w->liar[1]);
-    mr_fetch_answer_end(w->f, 0, 1000);
+    mr_fetch_answer_end(w->f, 0);
 }
 
 static void wrong_types_and_sizes_find_their_liars(void **state)
@@ -269,7 +269,7 @@ static void wrong_types_and_sizes_find_their_liars(void **state)
     assert_true(w->liar[1]);
     assert_true(w->liar[2]);
     assert_false(w->liar[0]);
-    mr_fetch_answer_end(w->f, 0, 1000);
+    mr_fetch_answer_end(w->f, 0);
 
     h = hash_of(10);
     mr_fetch_announced(w->f, 0, &h, 2, 100, 1000);
@@ -289,7 +289,7 @@ static void three_liars_do_not_keep_the_fourth_source_out(void **state)
     for (uint32_t i = 0; i < 5; i++)
         mr_fetch_announced(w->f, i, &h, 2, 100 * (i + 1), 1000);
     for (uint32_t i = 0; i < 3; i++)
-        mr_fetch_peer_remove(w->f, i, 1000);
+        mr_fetch_peer_remove(w->f, i);
     last = mr_fetch_take_request(w->f, 3, &r, 1000) ? 3 : 4;
     assert_true(last == 3 || mr_fetch_take_request(w->f, 4, &r, 1000));
     assert_int_equal(mr_fetch_answer_begin(w->f, last, r.id, &asked), MR_OK);
@@ -329,18 +329,18 @@ static void who_has_delivered_before_is_asked_before_strangers(void **state)
     assert_true(mr_fetch_take_request(w->f, 5, &r, 1000));
     assert_int_equal(mr_fetch_answer_begin(w->f, 5, r.id, &asked), MR_OK);
     assert_int_equal(mr_fetch_delivered(w->f, 5, &h, 2, 200, NULL, 1000), MR_FETCH_DELIVERED);
-    mr_fetch_answer_end(w->f, 5, 1000);
+    mr_fetch_answer_end(w->f, 5);
     for (uint32_t n = 31; n < 51; n++) {
         for (uint32_t slot = 0; slot < 7; slot++)
             announce(w, slot, n);
         assert_true(mr_fetch_take_request(w->f, 0, &r, 1000)); /* it was the first */
-        mr_fetch_peer_remove(w->f, 0, 1000);
+        mr_fetch_peer_remove(w->f, 0);
         mr_fetch_peer_add(w->f, 0, false);
         assert_true(mr_fetch_take_request(w->f, 5, &r, 1000));
         assert_int_equal(mr_fetch_answer_begin(w->f, 5, r.id, &asked), MR_OK);
         h = hash_of(n);
         assert_int_equal(mr_fetch_delivered(w->f, 5, &h, 2, 200, NULL, 1000), MR_FETCH_DELIVERED);
-        mr_fetch_answer_end(w->f, 5, 1000);
+        mr_fetch_answer_end(w->f, 5);
     }
 }
 
@@ -372,7 +372,7 @@ static void what_arrives_another_way_is_not_a_breach_of_its_source(void **state)
     assert_int_equal(sources[0], 1u << 6);
     assert_int_equal(mr_fetch_answer_begin(w->f, 6, r.id, &asked), MR_OK);
     assert_int_equal(mr_fetch_delivered(w->f, 6, &h, 2, 200, sources, 1000), MR_FETCH_SETTLED);
-    mr_fetch_answer_end(w->f, 6, 1000);
+    mr_fetch_answer_end(w->f, 6);
 }
 
 static void a_claim_makes_us_wait_but_never_for_ever(void **state)
@@ -456,14 +456,14 @@ static void random_histories_end_with_nothing_left(void **state)
             for (uint32_t i = 0; i < asked; i++)
                 if (mr_random_below(&w->random, 4))
                     mr_fetch_delivered(w->f, slot, &r[slot].hashes[i], 1, 200, NULL, now);
-            mr_fetch_answer_end(w->f, slot, now);
+            mr_fetch_answer_end(w->f, slot);
             break;
         case 5:
             mr_fetch_settle(w->f, &h, NULL, now);
             break;
         case 6:
             if (mr_random_below(&w->random, 50) == 0) {
-                mr_fetch_peer_remove(w->f, slot, now);
+                mr_fetch_peer_remove(w->f, slot);
                 mr_fetch_peer_add(w->f, slot, false);
                 open[slot] = false;
             }
