@@ -71,6 +71,7 @@
     X(announced_out, "transactions announced")                                                     \
     X(announced_in, "hashes announced to us")                                                      \
     X(announced_known, "of these, already known or being fetched")                                 \
+    X(announced_unknown_type, "announced hashes ignored: of a type that there is not")             \
     X(announced_over_limit, "announced hashes ignored: over the peer's limit")                     \
     X(announced_table_full, "announced hashes ignored: table full")                                \
     X(announced_fourth_variant, "announced hashes with a fourth (type, size): not compared")       \

@@ -374,8 +374,10 @@ void mr_transactions_announced(struct mr_shard *s, struct mr_peer *p, struct mr_
             MR_COUNT(s->metrics.blob_unready, 1);
             continue;
         }
-        if (it.type >= MR_TX_TYPES) /* nobody could relay it */
+        if (it.type >= MR_TX_TYPES) { /* nobody could relay it */
+            MR_COUNT(s->metrics.announced_unknown_type, 1);
             continue;
+        }
         it.size = MR_MIN(it.size, MR_FETCH_SIZE_ANY - 1); /* no peer's word is "any" */
         mr_fetch_announced(s->fetch, p->slot, &it.hash, it.type, it.size, mr_shard_ms(s));
     }

@@ -342,7 +342,7 @@ static void announced_types_and_sizes_are_held_against_what_comes(void **state)
     struct stage *st = *state;
     static const uint8_t types[] = {0, 1, 2, 3, 4, 5, 0x7f, 0xff};
     static const int64_t offs[] = {0, 8, -8, 9, -9, INT32_MAX, -1000000, UINT32_MAX};
-    uint32_t who = 0;
+    uint32_t who = 0, unknown = 0;
 
     stage_blobs_ready(st);
     for (unsigned v = MR_ETH_68; v <= MR_ETH_71; v++)
@@ -360,6 +360,7 @@ static void announced_types_and_sizes_are_held_against_what_comes(void **state)
 
                     if (types[t] != real && offs[o] != 0)
                         continue; /* one lie at a time */
+                    unknown += !followed;
                     a = actor_up(st, &(struct actor_options){.version = v});
                     b = actor_new(st);
                     stage_tx_make(st, &tx,
@@ -386,8 +387,9 @@ static void announced_types_and_sizes_are_held_against_what_comes(void **state)
     /* hundreds of sessions hear of all young blob transactions within a blink: the upload budget
      * does not reach for that */
     assert_string_equal(stage_moved(st), "tx_in tx_recoveries tx_accepted blob_ok announced_in "
-                                         "announced_wrong fetch_requests fetch_answers "
-                                         "blob_upload_wait");
+                                         "announced_unknown_type announced_wrong fetch_requests "
+                                         "fetch_answers blob_upload_wait");
+    assert_int_equal(stage_count(st)->announced_unknown_type, unknown);
 }
 
 /* F-15: what peers state is added up, and must not wrap. */
