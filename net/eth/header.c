@@ -2,6 +2,9 @@
 
 #include "crypto/keccak.h"
 
+#define GAS_LIMIT_MIN    5000       /* yellow paper 4.3.4 */
+#define INITIAL_BASE_FEE 1000000000 /* EIP-1559 */
+
 static enum mr_err string_of(struct mr_reader *r, const uint8_t **out, size_t n)
 {
     struct mr_reader at = *r;
@@ -147,26 +150,37 @@ bool mr_header_next_base_fee(const struct mr_header *h, uint64_t *wei)
     return true;
 }
 
-/* EIP-1559 keeps the old rule: the limit moves by less than 1/1024 of the parent's. */
+/* Yellow paper 4.3.4, which EIP-1559 keeps: it moves by less than 1/1024 of the parent's. */
 static bool gas_limit_follows(uint64_t limit, uint64_t parent)
 {
     uint64_t moved = limit > parent ? limit - parent : parent - limit;
 
-    return moved < parent / 1024;
+    return moved < parent / 1024 && limit >= GAS_LIMIT_MIN;
+}
+
+/* EIP-1559: London's first block may hold twice what its parent held, at a fixed fee. */
+static bool london_begins(const struct mr_header *h, const struct mr_header *parent)
+{
+    return parent->gas_limit <= UINT64_MAX / 2 &&
+           gas_limit_follows(h->gas_limit, 2 * parent->gas_limit) && fits(&h->base_fee, 64) &&
+           mr_load_be64(h->base_fee.b + 24) == INITIAL_BASE_FEE;
 }
 
 enum mr_err mr_header_check_child(const struct mr_header *h, const struct mr_header *parent)
 {
+    bool has_fee = h->fields >= MR_HEADER_HAS_BASE_FEE;
     uint64_t fee;
 
     if (!mr_hash_equal(&h->parent_hash, &parent->hash) || parent->number == UINT64_MAX ||
         h->number != parent->number + 1 || h->time <= parent->time)
         return MR_INVALID;
-    if (parent->fields < MR_HEADER_HAS_BASE_FEE)
-        return MR_OK; /* London's first block starts anew */
-    if (h->fields < MR_HEADER_HAS_BASE_FEE || !gas_limit_follows(h->gas_limit, parent->gas_limit))
+    if (has_fee && parent->fields < MR_HEADER_HAS_BASE_FEE)
+        return london_begins(h, parent) ? MR_OK : MR_INVALID;
+    if (!gas_limit_follows(h->gas_limit, parent->gas_limit))
         return MR_INVALID;
-    if (!mr_header_next_base_fee(parent, &fee) || !fits(&h->base_fee, 64) ||
+    if (parent->fields < MR_HEADER_HAS_BASE_FEE)
+        return MR_OK;
+    if (!has_fee || !mr_header_next_base_fee(parent, &fee) || !fits(&h->base_fee, 64) ||
         mr_load_be64(h->base_fee.b + 24) != fee)
         return MR_INVALID;
     return MR_OK;

@@ -52,8 +52,9 @@ MR_MUST_USE enum mr_err mr_header_decode(struct mr_header *out, struct mr_span r
  * a difficulty below 2^80, base fee within 64 bits, and with it a gas limit that the rule of
  * EIP-1559 can work on. MR_INVALID. */
 MR_MUST_USE enum mr_err mr_header_check(const struct mr_header *h, size_t extra_max);
-/* What it tells with its parent: the hash, number + 1, a later time, the gas limit within 1/1024 of
- * the parent's (where both have a base fee), and the base fee that EIP-1559 demands. MR_INVALID. */
+/* What it tells with its parent, on any network of Ethereum's rules: the hash, number + 1, a later
+ * time, a gas limit within 1/1024 of the parent's and of 5,000 at least, and from London on, as the
+ * fields tell, the base fee that EIP-1559 demands. MR_INVALID. */
 MR_MUST_USE enum mr_err mr_header_check_child(const struct mr_header *h,
                                               const struct mr_header *parent);
 /* The base fee of the block after h (EIP-1559). False if h has none, or one that mr_header_check

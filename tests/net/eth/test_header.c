@@ -277,6 +277,43 @@ static void children_that_do_not_follow_are_refused(void **state)
     assert_int_equal(mr_header_check_child(&h, &parent), MR_INVALID);
 }
 
+/* Proof of work before London, and Classic to this day. */
+static void without_a_base_fee_the_gas_limit_follows_all_the_same(void **state)
+{
+    struct mr_header parent = sound(), h;
+
+    (void)state;
+    parent.fields = MR_HEADER_FIELDS_MIN;
+    h = child_of(&parent);
+    h.fields = MR_HEADER_FIELDS_MIN;
+    assert_int_equal(mr_header_check_child(&h, &parent), MR_OK);
+    h.gas_limit = 21000;
+    assert_int_equal(mr_header_check_child(&h, &parent), MR_INVALID);
+    parent.gas_limit = h.gas_limit = 5000;
+    assert_int_equal(mr_header_check_child(&h, &parent), MR_OK);
+    h.gas_limit--;
+    assert_int_equal(mr_header_check_child(&h, &parent), MR_INVALID);
+}
+
+/* EIP-1559: INITIAL_BASE_FEE, and a gas limit held against twice the parent's. */
+static void londons_first_block_doubles_the_gas_limit_at_a_fixed_fee(void **state)
+{
+    struct mr_header parent = sound(), h = child_of(&parent);
+
+    (void)state;
+    parent.fields = MR_HEADER_FIELDS_MIN;
+    h.gas_limit = 2 * parent.gas_limit;
+    mr_store_be64(h.base_fee.b + 24, 1000000000);
+    assert_int_equal(mr_header_check_child(&h, &parent), MR_OK);
+    h.base_fee.b[31]++;
+    assert_int_equal(mr_header_check_child(&h, &parent), MR_INVALID);
+    h.base_fee.b[31]--;
+    h.gas_limit = parent.gas_limit;
+    assert_int_equal(mr_header_check_child(&h, &parent), MR_INVALID);
+    parent.gas_limit = UINT64_MAX;
+    assert_int_equal(mr_header_check_child(&h, &parent), MR_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +324,8 @@ int main(void)
         cmocka_unit_test(self_checks_refuse_what_no_chain_can_hold),
         cmocka_unit_test(base_fees_follow_eip_1559),
         cmocka_unit_test(children_that_do_not_follow_are_refused),
+        cmocka_unit_test(without_a_base_fee_the_gas_limit_follows_all_the_same),
+        cmocka_unit_test(londons_first_block_doubles_the_gas_limit_at_a_fixed_fee),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
