@@ -253,86 +253,6 @@ static bool is_end(const struct mr_shard_event *e)
     return e->kind == MR_EVENT_ENDED || (e->kind == MR_EVENT_SENT && e->result < 0);
 }
 
-/* ---- the head ---- */
-
-/* Rules, base fee and gas limit follow the head. */
-static void follow_head(struct mr_shard *s)
-{
-    const struct mr_header *h = mr_head_header(s->head);
-    struct mr_admit_head a = {.known = h != NULL};
-    uint64_t wei;
-
-    if (h) {
-        a.gas_limit = h->gas_limit;
-        a.has_base_fee = mr_header_next_base_fee(h, &wei);
-        if (a.has_base_fee)
-            mr_store_be64(a.base_fee.b + 24, wei);
-    }
-    mr_admit_set_head(s->admit, &a, mr_head_number(s->head), mr_head_time(s->head),
-                      mr_time_wall_s(s->now));
-    s->rules_at_ns = s->now_ns;
-}
-
-static void publish_head(struct mr_shard *s, struct mr_span rlp)
-{
-    unsigned shards = mr_mesh_shards(s->setup.mesh);
-
-    MR_COUNT(s->metrics.head_advanced, 1);
-    for (unsigned to = 0; to < shards; to++) {
-        struct mr_mail mail = {.kind = MR_MAIL_HEAD};
-        bool wake = false;
-
-        if (to == s->setup.self || !(mail.buf = mr_buf_get(&s->pool, rlp.n)))
-            continue;
-        memcpy(mail.buf->data, rlp.p, rlp.n);
-        if (!mr_mail_send(s->setup.mesh, s->setup.self, to, MR_MAIL_HINT, &mail, &wake))
-            mr_buf_put(&s->pool, mail.buf);
-        if (wake)
-            s->setup.port.wake(s->setup.port.ctx, to);
-    }
-}
-
-/* The head moved, by our peers' word or another shard's. */
-static void head_moved(struct mr_shard *s, uint64_t number)
-{
-    s->head_followed = number;
-    MR_GAUGE_SET(s->metrics.head_number, number);
-    follow_head(s);
-    for (size_t i = 0; (i = mr_bitmap_next(s->live, s->slots, i)) != MR_BITMAP_NONE; i++) {
-        struct mr_peer *p = mr_shard_peer(s, (uint32_t)i);
-
-        if (p->state != MR_PEER_ACTIVE || p->eth_version < MR_ETH_69)
-            continue;
-        if (number >= p->range_told + 32 || number < p->range_told) {
-            p->want_range = true;
-            mr_flush_ready(s, p);
-        }
-    }
-}
-
-static void head_turn(struct mr_shard *s)
-{
-    struct mr_get_block_headers query;
-    struct mr_span rlp;
-    uint32_t slot;
-    uint64_t id;
-
-    while (mr_head_next_request(s->head, &slot, &id, &query, s->now_ns)) {
-        struct mr_peer *p = mr_shard_peer(s, slot);
-
-        p->header_request_id = id;
-        p->header_query = query;
-        p->want_header_request = true;
-        mr_flush_ready(s, p);
-    }
-    if (mr_head_changed(s->head, &rlp))
-        publish_head(s, rlp);
-    if (mr_head_number(s->head) != s->head_followed)
-        head_moved(s, mr_head_number(s->head));
-    else if (s->now_ns >= s->rules_at_ns + MR_SECOND || s->rules_at_ns == 0)
-        follow_head(s);
-}
-
 /* ---- the turn ---- */
 
 static void publish_gauges(struct mr_shard *s)
@@ -413,7 +333,7 @@ uint64_t mr_shard_turn(struct mr_shard *s, struct mr_time now, const struct mr_s
     mr_transactions_resume(s);
     mr_admit_verify(s->admit, s->now_ns);
     mr_transactions_doom(s);
-    head_turn(s);
+    mr_follow_turn(s);
     more = mr_flush(s);
     send_hints(s); /* behind the flush: it is what asks, and claims */
     mr_peer_sweep(s);

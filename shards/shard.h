@@ -8,7 +8,7 @@
  *
  * Files: shard.c the turn; peer.c sessions coming and going; receive.c bytes to messages; message.c
  * messages to actions; transactions.c the relay's way in; flush.c the way out; answer.c what peers
- * ask for. Thread: the shard's own, but for what says any thread. */
+ * ask for; follow.c the head. Thread: the shard's own, but for what says any thread. */
 #pragma once
 #include "core/base.h"
 #include "core/buffer.h"

@@ -215,6 +215,9 @@ bool mr_flush(struct mr_shard *s);
 void mr_flush_sent(struct mr_shard *s, struct mr_peer *p, int32_t result);
 void mr_flush_forget(struct mr_shard *s, struct mr_peer *p);
 
+/* follow.c: the head */
+void mr_follow_turn(struct mr_shard *s);
+
 /* answer.c: what peers ask for. Adds the answer to the oldest pending request of p to the job that
  * flush.c builds. */
 bool mr_answer_build(struct mr_shard *s, struct mr_peer *p, struct mr_build *b);
