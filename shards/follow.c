@@ -2,6 +2,123 @@
  * rules, tells peers. */
 #include "shards/shard_state.h"
 
+/* ---- mail: any of it may be lost ---- */
+
+/* Takes the buffer, if there is one. */
+static bool send(struct mr_shard *s, unsigned to, const struct mr_mail *mail)
+{
+    bool wake = false, sent;
+
+    sent = mr_mail_send(s->setup.mesh, s->setup.self, to, MR_MAIL_HINT, mail, &wake);
+    if (!sent) {
+        MR_COUNT(s->metrics.head_mail_lost, 1);
+        if (mail->buf)
+            mr_buf_put(&s->pool, mail->buf);
+    }
+    if (wake)
+        s->setup.port.wake(s->setup.port.ctx, to);
+    return sent;
+}
+
+static struct mr_buf *copy(struct mr_shard *s, struct mr_span bytes)
+{
+    struct mr_buf *b = mr_buf_get(&s->pool, bytes.n);
+
+    if (b)
+        memcpy(b->data, bytes.p, bytes.n);
+    else
+        MR_COUNT(s->metrics.head_mail_lost, 1);
+    return b;
+}
+
+#define ASK_TRUSTED 1u
+#define ASK_FRESH   2u
+
+static void on_ask(void *ctx, unsigned shard, const struct mr_head_ask *ask)
+{
+    send(ctx, shard,
+         &(struct mr_mail){.kind = MR_MAIL_ASK,
+                           .a = ask->round | (uint64_t)ask->place << 32,
+                           .b = (ask->trusted ? ASK_TRUSTED : 0) | (ask->fresh ? ASK_FRESH : 0),
+                           .hash = ask->origin});
+}
+
+void mr_follow_take_ask(struct mr_shard *s, const struct mr_mail *m)
+{
+    mr_head_take_ask(s->head,
+                     &(struct mr_head_ask){.round = (uint32_t)m->a,
+                                           .place = (uint8_t)(m->a >> 32),
+                                           .trusted = m->b & ASK_TRUSTED,
+                                           .fresh = m->b & ASK_FRESH,
+                                           .origin = m->hash},
+                     s->now_ns);
+}
+
+#define VOICE_WORD_AT 32
+#define VOICE_LOCAL   (UINT64_C(1) << 40)
+
+static void on_voice(void *ctx, const struct mr_head_voice *v)
+{
+    struct mr_shard *s = ctx;
+    struct mr_mail mail = {.kind = MR_MAIL_VOICE,
+                           .a = v->round | (uint64_t)v->place << 32,
+                           .b = v->net16 | (uint64_t)v->word << VOICE_WORD_AT |
+                                (v->local ? VOICE_LOCAL : 0)};
+
+    if (v->headers.n > 0 && !(mail.buf = copy(s, v->headers)))
+        return;
+    send(s, 0, &mail);
+}
+
+void mr_follow_take_voice(struct mr_shard *s, const struct mr_mail *m)
+{
+    struct mr_head_voice v = {.round = (uint32_t)m->a,
+                              .place = (uint8_t)(m->a >> 32),
+                              .word = (uint8_t)(m->b >> VOICE_WORD_AT),
+                              .local = m->b & VOICE_LOCAL,
+                              .net16 = (uint32_t)m->b};
+
+    if (m->buf)
+        v.headers = mr_buf_span(m->buf);
+    mr_head_take_voice(s->head, &v, s->now_ns);
+    if (m->buf)
+        mr_buf_put(&s->pool, m->buf);
+}
+
+static struct mr_head_voices on_voices(void *ctx, unsigned shard)
+{
+    const struct mr_shard *s = ctx;
+    struct mr_head_voices v;
+
+    mr_mesh_voices(s->setup.mesh, shard, &v.trusted, &v.others);
+    return v;
+}
+
+void mr_follow_hooks(struct mr_shard *s, struct mr_head_hooks *hooks)
+{
+    *hooks =
+        (struct mr_head_hooks){.ctx = s, .ask = on_ask, .voice = on_voice, .voices = on_voices};
+}
+
+/* From shard 0, which decides, to those that do not have its head. A queue that is full is tried
+ * again in the next turn. */
+static void publish_head(struct mr_shard *s)
+{
+    uint8_t bytes[MR_HEAD_RUN_MAX];
+    struct mr_writer w = mr_writer(bytes, sizeof bytes);
+    uint64_t owed = s->head_owed;
+
+    mr_head_run(s->head, &w);
+    for (unsigned to = 1; owed >> to; to++) {
+        struct mr_mail mail = {.kind = MR_MAIL_HEAD};
+
+        if (owed >> to & 1 && (mail.buf = copy(s, mr_writer_span(&w))) && send(s, to, &mail))
+            s->head_owed &= ~(UINT64_C(1) << to);
+    }
+}
+
+/* ---- what follows from the head ---- */
+
 /* Rules, base fee and gas limit follow the head. */
 static void follow_head(struct mr_shard *s)
 {
@@ -20,29 +137,11 @@ static void follow_head(struct mr_shard *s)
     s->rules_at_ns = s->now_ns;
 }
 
-static void publish_head(struct mr_shard *s, struct mr_span rlp)
-{
-    unsigned shards = mr_mesh_shards(s->setup.mesh);
-
-    MR_COUNT(s->metrics.head_advanced, 1);
-    for (unsigned to = 0; to < shards; to++) {
-        struct mr_mail mail = {.kind = MR_MAIL_HEAD};
-        bool wake = false;
-
-        if (to == s->setup.self || !(mail.buf = mr_buf_get(&s->pool, rlp.n)))
-            continue;
-        memcpy(mail.buf->data, rlp.p, rlp.n);
-        if (!mr_mail_send(s->setup.mesh, s->setup.self, to, MR_MAIL_HINT, &mail, &wake))
-            mr_buf_put(&s->pool, mail.buf);
-        if (wake)
-            s->setup.port.wake(s->setup.port.ctx, to);
-    }
-}
-
 /* The head moved, by our peers' word or another shard's. */
-static void head_moved(struct mr_shard *s, uint64_t number)
+static void head_moved(struct mr_shard *s)
 {
-    s->head_followed = number;
+    uint64_t number = mr_head_number(s->head);
+
     MR_GAUGE_SET(s->metrics.head_number, number);
     follow_head(s);
     for (size_t i = 0; (i = mr_bitmap_next(s->live, s->slots, i)) != MR_BITMAP_NONE; i++) {
@@ -59,11 +158,15 @@ static void head_moved(struct mr_shard *s, uint64_t number)
 
 void mr_follow_turn(struct mr_shard *s)
 {
+    struct mr_head_voices v = mr_head_own_voices(s->head);
     struct mr_get_block_headers query;
-    struct mr_span rlp;
     uint32_t slot;
     uint64_t id;
 
+    if (v.trusted != s->voices_told.trusted || v.others != s->voices_told.others) {
+        s->voices_told = v;
+        mr_mesh_set_voices(s->setup.mesh, s->setup.self, v.trusted, v.others);
+    }
     while (mr_head_next_request(s->head, &slot, &id, &query, s->now_ns)) {
         struct mr_peer *p = mr_shard_peer(s, slot);
 
@@ -72,10 +175,16 @@ void mr_follow_turn(struct mr_shard *s)
         p->want_header_request = true;
         mr_flush_ready(s, p);
     }
-    if (mr_head_changed(s->head, &rlp))
-        publish_head(s, rlp);
-    if (mr_head_number(s->head) != s->head_followed)
-        head_moved(s, mr_head_number(s->head));
-    else if (s->now_ns >= s->rules_at_ns + MR_SECOND || s->rules_at_ns == 0)
+    if (mr_head_changes(s->head) != s->head_followed) {
+        s->head_followed = mr_head_changes(s->head);
+        if (s->setup.self == 0) {
+            MR_COUNT(s->metrics.head_advanced, 1);
+            s->head_owed = (UINT64_C(1) << mr_mesh_shards(s->setup.mesh)) - 2; /* all but 0 */
+        }
+        head_moved(s);
+    } else if (s->now_ns >= s->rules_at_ns + MR_SECOND || s->rules_at_ns == 0) {
         follow_head(s);
+    }
+    if (s->head_owed)
+        publish_head(s);
 }

@@ -17,6 +17,7 @@ struct inbox {
 };
 struct seat {
     _Alignas(MR_CACHELINE) _Atomic uint32_t peers;
+    _Atomic uint32_t trusted, others; /* voices */
 };
 
 _Static_assert(MR_SHARDS_MAX + 2 <= MR_BELL_PRODUCERS_MAX, "a bit for every thread");
@@ -95,7 +96,8 @@ void mr_mesh_drain(struct mr_mesh *m)
     for (unsigned to = 0; to < m->threads; to++) {
         m->inboxes[to].pending = (UINT64_C(1) << m->threads) - 1;
         while (mr_mail_take(m, to, &mail))
-            if (mail.kind == MR_MAIL_TX || mail.kind == MR_MAIL_BLOB || mail.kind == MR_MAIL_HEAD)
+            if (mail.kind == MR_MAIL_TX || mail.kind == MR_MAIL_BLOB || mail.kind == MR_MAIL_HEAD ||
+                (mail.kind == MR_MAIL_VOICE && mail.buf))
                 mr_buf_put(NULL, mail.buf);
     }
 }
@@ -176,6 +178,18 @@ uint32_t mr_mesh_peers(const struct mr_mesh *m)
     for (unsigned i = 0; i < m->shards; i++)
         n += atomic_load_explicit(&m->seats[i].peers, memory_order_relaxed);
     return n;
+}
+
+void mr_mesh_set_voices(struct mr_mesh *m, unsigned shard, uint32_t trusted, uint32_t others)
+{
+    atomic_store_explicit(&m->seats[shard].trusted, trusted, memory_order_relaxed);
+    atomic_store_explicit(&m->seats[shard].others, others, memory_order_relaxed);
+}
+
+void mr_mesh_voices(const struct mr_mesh *m, unsigned shard, uint32_t *trusted, uint32_t *others)
+{
+    *trusted = atomic_load_explicit(&m->seats[shard].trusted, memory_order_relaxed);
+    *others = atomic_load_explicit(&m->seats[shard].others, memory_order_relaxed);
 }
 
 const char *mr_closed_text(enum mr_closed_reason r)

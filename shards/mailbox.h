@@ -29,7 +29,10 @@ enum mr_mail_kind {
     MR_MAIL_CLAIM,   /* shard to shard: hash is being asked for */
     MR_MAIL_RELEASE, /* shard to shard: hash: ran out of sources */
     MR_MAIL_REFUSED, /* shard to shard: hash was refused; a = expiry, ns mono */
-    MR_MAIL_HEAD,    /* shard to shard: buf = a header's RLP that 2 of 3 agreed on */
+    /* of the head (head.h) */
+    MR_MAIL_ASK,   /* shard 0 to shard: a = round, b = flags, hash = origin */
+    MR_MAIL_VOICE, /* shard to shard 0: a = round, b = net16 and flags, buf = headers or NULL */
+    MR_MAIL_HEAD,  /* shard 0 to shard: buf = a run of headers, the head last */
 };
 
 enum mr_mail_class { MR_MAIL_SURE, MR_MAIL_FLOW, MR_MAIL_HINT, MR_MAIL_CLASSES };
@@ -82,6 +85,10 @@ void mr_mail_awake(struct mr_mesh *m, unsigned self);
  * reads the sum, relaxed. */
 void mr_mesh_set_peers(struct mr_mesh *m, unsigned shard, uint32_t peers);
 uint32_t mr_mesh_peers(const struct mr_mesh *m);
+/* Peers that a shard can ask for the head, trusted ones that override and others; in the same way.
+ */
+void mr_mesh_set_voices(struct mr_mesh *m, unsigned shard, uint32_t trusted, uint32_t others);
+void mr_mesh_voices(const struct mr_mesh *m, unsigned shard, uint32_t *trusted, uint32_t *others);
 
 /* A session on its way from the dispatcher to its shard: a value, nothing in flight. The dispatcher
  * owns a fixed array of them; the shard gives one back through `home` when it has copied it. */

@@ -107,8 +107,8 @@ static void on_status(struct mr_shard *s, struct mr_peer *p, struct mr_span payl
         return;
     }
     MR_COUNT(s->metrics.status_ok, 1);
-    p->claim_number = theirs.latest;
-    p->claim_hash = theirs.latest_hash;
+    p->claim = (struct mr_head_claim){
+        .earliest = theirs.earliest, .number = theirs.latest, .hash = theirs.latest_hash};
     mr_peer_status_agreed(s, p);
 }
 
@@ -126,10 +126,9 @@ static void on_range(struct mr_shard *s, struct mr_peer *p, struct mr_span paylo
         mr_message_breach(s, p, MR_CLOSED_SUBPROTOCOL, MR_REASON_SUBPROTOCOL);
         return;
     }
-    p->claim_number = range.latest;
-    p->claim_hash = range.latest_hash;
-    mr_head_peer_claim(s->head, p->slot,
-                       &(struct mr_head_claim){.number = range.latest, .hash = range.latest_hash});
+    p->claim = (struct mr_head_claim){
+        .earliest = range.earliest, .number = range.latest, .hash = range.latest_hash};
+    mr_head_peer_claim(s->head, p->slot, &p->claim);
 }
 
 static void on_headers(struct mr_shard *s, struct mr_peer *p, struct mr_span payload)
@@ -143,7 +142,7 @@ static void on_headers(struct mr_shard *s, struct mr_peer *p, struct mr_span pay
         malformed(s, p);
         return;
     }
-    e = mr_head_answer(s->head, p->slot, id, headers, s->now_ns);
+    e = mr_head_answer(s->head, p->slot, id, headers, s->now);
     if (e != MR_OK && e != MR_AGAIN) {
         MR_COUNT(s->metrics.head_bad, 1);
         mr_message_breach(s, p, MR_CLOSED_SUBPROTOCOL, MR_REASON_SUBPROTOCOL);

@@ -96,6 +96,7 @@
       "blob transactions left out of answers: not announced lately, over the budget")              \
     X(head_advanced, "times that the head moved")                                                  \
     X(head_bad, "BlockHeaders answers that were refused")                                          \
+    X(head_mail_lost, "mail between shards about the head that found no room")                     \
     X(range_bad, "BlockRangeUpdate of a range that cannot be")                                     \
     X(mail_tx_blocked, "times that another shard's queue was full")                                \
     X(mail_wakes, "wake-ups sent to other threads")                                                \

@@ -160,9 +160,7 @@ static void activate(struct mr_shard *s, struct mr_peer *p)
     p->blob_cursor = p->blob_chosen = blobs_since(s, p->cursor);
     mr_fetch_peer_add(s->fetch, p->slot, p->trusted);
     if (!s->setup.policy)
-        mr_head_peer_add(s->head, p->slot, p->remote, p->trusted,
-                         &(struct mr_head_claim){.number = p->claim_number, .hash = p->claim_hash},
-                         s->now_ns);
+        mr_head_peer_add(s->head, p->slot, p->remote, p->trusted, &p->claim);
     mr_admit_peer_add(s->admit, p->slot, p->generation, p->trusted, s->now_ns);
     tell_dispatcher(s, MR_MAIL_ACTIVE, p->serial, 0);
     mr_flush_ready(s, p);
@@ -175,7 +173,7 @@ static void deactivate(struct mr_shard *s, struct mr_peer *p)
 {
     mr_fetch_peer_remove(s->fetch, p->slot);
     mr_admit_peer_remove(s->admit, p->slot);
-    mr_head_peer_remove(s->head, p->slot);
+    mr_head_peer_remove(s->head, p->slot, s->now_ns);
     s->active_count--;
     mr_mesh_set_peers(s->setup.mesh, s->setup.self, s->active_count);
 }

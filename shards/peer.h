@@ -13,6 +13,7 @@
 #include "net/rlpx/frame.h"
 #include "net/rlpx/keepalive.h"
 #include "shards/blob_upload.h"
+#include "shards/head.h"
 #include "shards/mailbox.h"
 
 /*
@@ -108,8 +109,7 @@ struct mr_peer {
     uint64_t
         twin_deadline_ns; /* same direction: the old one was pinged; no pong by then: replaced */
 
-    uint64_t claim_number; /* what its Status or BlockRangeUpdate says of its head */
-    struct mr_hash claim_hash;
+    struct mr_head_claim claim; /* what its Status or BlockRangeUpdate says of its head */
     struct mr_timer timer;
     uint64_t serial;
     uint64_t begun_ns, adopted_ns;

@@ -56,9 +56,11 @@ static bool parts_new(struct mr_shard *s)
     unsigned shards = mr_mesh_shards(s->setup.mesh);
     struct mr_admit_hooks admit;
     struct mr_fetch_hooks fetch;
+    struct mr_head_hooks head;
 
     mr_shard_admit_hooks(s, &admit);
     mr_shard_fetch_hooks(s, &fetch);
+    mr_follow_hooks(s, &head);
     return mr_map_init(&s->by_id, s->slots, sizeof(struct mr_node_id), s->setup.boot_key) ==
                MR_OK &&
            mr_buf_pool_init(&s->pool, 2 * o->pool_bytes + o->send_bytes + o->gather_bytes,
@@ -70,7 +72,7 @@ static bool parts_new(struct mr_shard *s)
                 mr_fetch_new(o, s->slots, s->setup.self, shards, &s->seen, &fetch, &s->random)) &&
            (s->admit = mr_admit_new(o, s->setup.network, s->setup.secp, s->slots, &s->seen,
                                     &s->pool, &s->metrics, s->setup.self, &admit, &s->random)) &&
-           (s->head = mr_head_new(o, s->setup.network, s->slots));
+           (s->head = mr_head_new(o, s->setup.network, s->slots, s->setup.self, shards, &head));
 }
 
 struct mr_shard *mr_shard_new(const struct mr_shard_setup *setup, char *why, size_t why_cap)
@@ -188,8 +190,14 @@ static void take_mail(struct mr_shard *s, const struct mr_mail *m)
         MR_COUNT(s->metrics.claims_in, 1);
         mr_fetch_hint(s->fetch, m->from, m->kind, &m->hash, m->a, mr_shard_ms(s));
         return;
+    case MR_MAIL_ASK:
+        mr_follow_take_ask(s, m);
+        return;
+    case MR_MAIL_VOICE:
+        mr_follow_take_voice(s, m);
+        return;
     case MR_MAIL_HEAD:
-        mr_head_adopt(s->head, mr_buf_span(m->buf), s->now_ns);
+        mr_head_adopt(s->head, mr_buf_span(m->buf));
         mr_buf_put(&s->pool, m->buf);
         return;
     case MR_MAIL_CLOSED:

@@ -73,7 +73,9 @@ struct mr_shard {
     struct mr_admit *admit;
     struct mr_head *head;
     uint64_t rules_at_ns;   /* when the rules were last set */
-    uint64_t head_followed; /* number of the head that they were set by */
+    uint64_t head_followed; /* mr_head_changes that they were set by */
+    uint64_t head_owed;     /* shard 0: bit a shard that lacks our head */
+    struct mr_head_voices voices_told;
 
     /* blob announcements */
     uint64_t blob_log[MR_BLOB_LOG]; /* sequence numbers in the log */
@@ -216,7 +218,11 @@ void mr_flush_sent(struct mr_shard *s, struct mr_peer *p, int32_t result);
 void mr_flush_forget(struct mr_shard *s, struct mr_peer *p);
 
 /* follow.c: the head */
+void mr_follow_hooks(struct mr_shard *s, struct mr_head_hooks *hooks);
 void mr_follow_turn(struct mr_shard *s);
+/* Mail from shard 0, and to it. */
+void mr_follow_take_ask(struct mr_shard *s, const struct mr_mail *m);
+void mr_follow_take_voice(struct mr_shard *s, const struct mr_mail *m);
 
 /* answer.c: what peers ask for. Adds the answer to the oldest pending request of p to the job that
  * flush.c builds. */

@@ -7,65 +7,27 @@
 
 #include "core/clock.h"
 #include "shards/head.h"
+#include "tests/shards/helper_chain.h"
 
 #define CHAIN 64
-
-struct block {
-    uint8_t rlp[700];
-    size_t n;
-    struct mr_hash hash;
-};
 
 struct world {
     struct mr_relay_options o;
     struct mr_head *h;
-    struct block chain[CHAIN], other[CHAIN]; /* two branches from block 0 on */
-    uint64_t now;
+    struct chain_block chain[CHAIN], other[CHAIN]; /* two branches from block 0 on */
+    struct mr_time now;
 };
-
-/* A post-merge header with the fields of London. */
-static void block_make(struct block *b, const struct mr_hash *parent, uint64_t number, uint8_t salt)
-{
-    struct mr_writer w = mr_writer(b->rlp, sizeof b->rlp);
-    uint8_t zeros[256] = {0};
-    size_t mark = mr_rlp_open(&w);
-    struct mr_header h;
-
-    zeros[0] = salt;
-    assert_int_equal(mr_rlp_put_bytes(&w, parent->b, 32), MR_OK);
-    assert_int_equal(mr_rlp_put_bytes(&w, zeros, 32), MR_OK); /* ommers */
-    assert_int_equal(mr_rlp_put_bytes(&w, zeros, 20), MR_OK);
-    for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(mr_rlp_put_bytes(&w, zeros, 32), MR_OK);
-    assert_int_equal(mr_rlp_put_bytes(&w, zeros, 256), MR_OK);
-    assert_int_equal(mr_rlp_put_u64(&w, 0), MR_OK); /* difficulty */
-    assert_int_equal(mr_rlp_put_u64(&w, number), MR_OK);
-    assert_int_equal(mr_rlp_put_u64(&w, 30000000), MR_OK);
-    assert_int_equal(mr_rlp_put_u64(&w, 15000000), MR_OK);
-    assert_int_equal(mr_rlp_put_u64(&w, 1700000000 + 12 * number), MR_OK);
-    assert_int_equal(mr_rlp_put_bytes(&w, "", 0), MR_OK);
-    assert_int_equal(mr_rlp_put_bytes(&w, zeros, 32), MR_OK);
-    assert_int_equal(mr_rlp_put_bytes(&w, zeros + 1, 8), MR_OK);
-    assert_int_equal(mr_rlp_put_u64(&w, 1000000007), MR_OK);
-    assert_int_equal(mr_rlp_close(&w, mark), MR_OK);
-    b->n = w.n;
-    assert_int_equal(mr_header_decode(&h, mr_writer_span(&w)), MR_OK);
-    b->hash = h.hash;
-}
 
 static int setup(void **state)
 {
     static struct world w;
-    struct mr_hash nothing = {{0}};
 
     memset(&w, 0, sizeof w);
     mr_relay_options_tiny(&w.o);
-    w.now = 1000 * MR_SECOND;
-    for (uint64_t i = 0; i < CHAIN; i++) {
-        block_make(&w.chain[i], i ? &w.chain[i - 1].hash : &nothing, 25000000 + i, 1);
-        block_make(&w.other[i], i ? &w.other[i - 1].hash : &nothing, 25000000 + i, 2);
-    }
-    w.h = mr_head_new(&w.o, mr_network_find("mainnet"), 40);
+    w.now = (struct mr_time){1000 * MR_SECOND, (CHAIN_TIME + 10000) * MR_SECOND};
+    chain_make(w.chain, CHAIN, 1);
+    chain_make(w.other, CHAIN, 2);
+    w.h = mr_head_new(&w.o, mr_network_find("mainnet"), 40, 0, 1, NULL);
     assert_non_null(w.h);
     *state = &w;
     return 0;
@@ -77,33 +39,23 @@ static int teardown(void **state)
     return 0;
 }
 
-static void join(struct world *w, uint32_t slot, const struct block *claim, bool trusted)
+static void join(struct world *w, uint32_t slot, const struct chain_block *claim, bool trusted)
 {
     struct mr_endpoint at = {.ip = 0x01000000u + (slot << 16), .port = 1};
     struct mr_head_claim c = {.hash = claim->hash};
 
-    mr_head_peer_add(w->h, slot, at, trusted, &c, w->now);
+    mr_head_peer_add(w->h, slot, at, trusted, &c);
 }
 
 /* Answers a question from a branch whose newest block is newest. */
 static enum mr_err answer(struct world *w, uint32_t slot, uint64_t id,
-                          const struct mr_get_block_headers *q, const struct block *branch,
+                          const struct mr_get_block_headers *q, const struct chain_block *branch,
                           unsigned newest)
 {
-    uint8_t buf[8192];
+    uint8_t buf[MR_HEAD_RUN_MAX];
     struct mr_writer out = mr_writer(buf, sizeof buf);
 
-    for (unsigned i = 0; i <= newest; i++) {
-        if (!mr_hash_equal(&branch[i].hash, &q->origin_hash))
-            continue;
-        for (unsigned k = 0; k < q->amount; k++) {
-            int at = q->reverse ? (int)i - (int)k : (int)(i + k);
-
-            if (at < 0 || at > (int)newest)
-                break;
-            assert_int_equal(mr_rlp_put_raw(&out, branch[at].rlp, branch[at].n), MR_OK);
-        }
-    }
+    chain_answer(branch, newest, q, &out);
     return mr_head_answer(w->h, slot, id, mr_reader(buf, out.n), w->now);
 }
 
@@ -117,7 +69,7 @@ static unsigned questions(struct world *w, struct question *out)
 {
     unsigned n = 0;
 
-    while (mr_head_next_request(w->h, &out[n].slot, &out[n].id, &out[n].q, w->now))
+    while (mr_head_next_request(w->h, &out[n].slot, &out[n].id, &out[n].q, w->now.mono_ns))
         n++;
     return n;
 }
@@ -126,7 +78,6 @@ static void two_of_three_peers_make_a_head(void **state)
 {
     struct world *w = *state;
     struct question q[4];
-    struct mr_span rlp;
 
     join(w, 1, &w->chain[20], false);
     join(w, 2, &w->chain[20], false);
@@ -137,10 +88,8 @@ static void two_of_three_peers_make_a_head(void **state)
     assert_false(mr_head_known(w->h));
     assert_int_equal(answer(w, q[1].slot, q[1].id, &q[1].q, w->chain, 20), MR_OK);
     assert_true(mr_head_known(w->h));
-    assert_int_equal(mr_head_number(w->h), 25000020);
-    assert_true(mr_head_changed(w->h, &rlp));
-    assert_int_equal(rlp.n, w->chain[20].n);
-    assert_false(mr_head_changed(w->h, &rlp));
+    assert_int_equal(mr_head_number(w->h), CHAIN_FIRST + 20);
+    assert_int_equal(mr_head_changes(w->h), 1);
 }
 
 static void one_peer_alone_makes_no_head_unless_it_is_trusted(void **state)
@@ -153,12 +102,12 @@ static void one_peer_alone_makes_no_head_unless_it_is_trusted(void **state)
     assert_int_equal(answer(w, 1, q[0].id, &q[0].q, w->other, 9), MR_OK);
     assert_false(mr_head_known(w->h));
     join(w, 2, &w->chain[5], true);
-    w->now += 13 * MR_SECOND;
+    w->now.mono_ns += 13 * MR_SECOND;
     assert_int_equal(questions(w, q), 2);
     for (unsigned i = 0; i < 2; i++)
         answer(w, q[i].slot, q[i].id, &q[i].q, q[i].slot == 2 ? w->chain : w->other,
                q[i].slot == 2 ? 5 : 9);
-    assert_int_equal(mr_head_number(w->h), 25000005);
+    assert_int_equal(mr_head_number(w->h), CHAIN_FIRST + 5);
 }
 
 static void a_first_peer_alone_does_not_delay_the_head_of_the_others(void **state)
@@ -170,11 +119,11 @@ static void a_first_peer_alone_does_not_delay_the_head_of_the_others(void **stat
     assert_int_equal(questions(w, q), 1);
     assert_int_equal(answer(w, 1, q[0].id, &q[0].q, w->chain, 9), MR_OK);
     join(w, 2, &w->chain[9], false);
-    w->now += MR_SECOND;
+    w->now.mono_ns += MR_SECOND;
     assert_int_equal(questions(w, q), 2);
     for (unsigned i = 0; i < 2; i++)
         answer(w, q[i].slot, q[i].id, &q[i].q, w->chain, 9);
-    assert_int_equal(mr_head_number(w->h), 25000009);
+    assert_int_equal(mr_head_number(w->h), CHAIN_FIRST + 9);
 }
 
 static void peers_of_one_network_have_one_voice(void **state)
@@ -184,8 +133,7 @@ static void peers_of_one_network_have_one_voice(void **state)
     struct question q[4];
 
     for (uint32_t slot = 1; slot < 6; slot++)
-        mr_head_peer_add(w->h, slot, (struct mr_endpoint){.ip = 0x05050000u + slot}, false, &c,
-                         w->now);
+        mr_head_peer_add(w->h, slot, (struct mr_endpoint){.ip = 0x05050000u + slot}, false, &c);
     assert_int_equal(questions(w, q), 1);
 }
 
@@ -199,13 +147,13 @@ static void bring_up(struct world *w, unsigned at)
     n = questions(w, q);
     for (unsigned i = 0; i < n; i++)
         answer(w, q[i].slot, q[i].id, &q[i].q, w->chain, at);
-    assert_int_equal(mr_head_number(w->h), 25000000 + at);
+    assert_int_equal(mr_head_number(w->h), CHAIN_FIRST + at);
 }
 
 static void the_head_is_followed_once_a_slot_and_served_from_the_window(void **state)
 {
     struct world *w = *state;
-    struct mr_get_block_headers ask = {.origin_number = 25000012, .amount = 10};
+    struct mr_get_block_headers ask = {.origin_number = CHAIN_FIRST + 12, .amount = 10};
     struct mr_writer out;
     struct question q[4];
     uint8_t buf[16384];
@@ -213,14 +161,14 @@ static void the_head_is_followed_once_a_slot_and_served_from_the_window(void **s
 
     bring_up(w, 10);
     assert_int_equal(questions(w, q), 0);
-    w->now += 12 * MR_SECOND;
+    w->now.mono_ns += 12 * MR_SECOND;
     assert_int_equal(questions(w, q), 3);
-    assert_memory_equal(q[0].q.origin_hash.b, w->chain[10].hash.b, 32);
+    assert_memory_equal(q[0].q.origin_hash.b, w->chain[6].hash.b, 32); /* some below */
     assert_false(q[0].q.reverse);
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(answer(w, q[i].slot, q[i].id, &q[i].q, w->chain, 14), MR_OK);
-    assert_int_equal(mr_head_number(w->h), 25000014);
-    assert_int_equal(answer(w, q[2].slot, q[2].id, &q[2].q, w->chain, 14), MR_AGAIN);
+    assert_int_equal(mr_head_number(w->h), CHAIN_FIRST + 14);
+    assert_int_equal(answer(w, q[2].slot, q[2].id, &q[2].q, w->chain, 14), MR_OK);
     assert_int_equal(answer(w, q[2].slot, q[2].id, &q[2].q, w->chain, 14), MR_INVALID);
 
     out = mr_writer(buf, sizeof buf);
@@ -242,21 +190,70 @@ static void the_head_is_followed_once_a_slot_and_served_from_the_window(void **s
     assert_int_equal(out.n, mr_network_find("mainnet")->genesis_header.n);
 }
 
-/* Another shard's agreement moves our head while our own questions are on their way. */
 static void an_answer_is_held_against_what_was_asked(void **state)
 {
     struct world *w = *state;
     struct question q[4];
 
+    join(w, 1, &w->chain[9], false);
+    assert_int_equal(questions(w, q), 1);
+    mr_head_peer_claim(w->h, 1, &(struct mr_head_claim){.hash = w->chain[11].hash});
+    assert_int_equal(answer(w, 1, q[0].id, &q[0].q, w->chain, 11), MR_OK);
+    w->now.mono_ns += MR_SECOND;
+    assert_int_equal(questions(w, q), 1);
+    assert_true(mr_hash_equal(&q[0].q.origin_hash, &w->chain[11].hash));
+    q[0].q.origin_hash = w->chain[10].hash; /* answers something else */
+    assert_int_equal(answer(w, 1, q[0].id, &q[0].q, w->chain, 11), MR_INVALID);
+}
+
+static void a_late_answer_is_passed_over_once(void **state)
+{
+    struct world *w = *state;
+    struct question q[4], late[4];
+
     bring_up(w, 10);
-    w->now += 12 * MR_SECOND;
+    w->now.mono_ns += 12 * MR_SECOND;
+    assert_int_equal(questions(w, late), 3);
+    w->now.mono_ns += 12 * MR_SECOND;
     assert_int_equal(questions(w, q), 3);
-    mr_head_adopt(w->h, mr_span(w->chain[11].rlp, w->chain[11].n), w->now);
-    assert_int_equal(mr_head_number(w->h), 25000011);
-    for (unsigned i = 0; i < 2; i++)
-        assert_int_equal(answer(w, q[i].slot, q[i].id, &q[i].q, w->chain, 12), MR_OK);
-    assert_int_equal(mr_head_number(w->h), 25000012);
-    assert_int_equal(answer(w, q[2].slot, q[2].id, &q[2].q, w->chain, 12), MR_AGAIN);
+    assert_int_equal(answer(w, late[2].slot, late[2].id, &late[2].q, w->chain, 12), MR_AGAIN);
+    assert_int_equal(answer(w, late[2].slot, late[2].id, &late[2].q, w->chain, 12), MR_INVALID);
+    assert_int_equal(mr_head_number(w->h), CHAIN_FIRST + 10);
+}
+
+static void a_run_from_shard_0_is_adopted_whatever_its_number(void **state)
+{
+    struct world *w = *state;
+    uint8_t room[MR_HEAD_RUN_MAX];
+    struct mr_writer run = mr_writer(room, sizeof room);
+    size_t count;
+
+    bring_up(w, 10);
+    for (unsigned i = 6; i < 9; i++) /* another block 8 */
+        assert_int_equal(mr_rlp_put_raw(&run, w->other[i].rlp, w->other[i].n), MR_OK);
+    mr_head_adopt(w->h, mr_writer_span(&run));
+    assert_int_equal(mr_head_number(w->h), CHAIN_FIRST + 8);
+    assert_true(mr_hash_equal(&mr_head_header(w->h)->hash, &w->other[8].hash));
+    run.n = 0;
+    mr_head_run(w->h, &run);
+    assert_int_equal(mr_rlp_count(mr_reader(room, run.n), &count, 100), MR_OK);
+    assert_int_equal(count, 3); /* what does not link to it is forgotten */
+    run.n = 0;
+    for (unsigned i = 0; i < 12; i++)
+        assert_int_equal(mr_rlp_put_raw(&run, w->other[i].rlp, w->other[i].n), MR_OK);
+    mr_head_adopt(w->h, mr_writer_span(&run));
+    run.n = 0;
+    assert_int_equal(mr_head_serve(w->h,
+                                   &(struct mr_get_block_headers){.origin_number = CHAIN_FIRST + 6,
+                                                                  .amount = 64},
+                                   sizeof room, &run),
+                     MR_OK);
+    assert_int_equal(mr_rlp_count(mr_reader(room, run.n), &count, 100), MR_OK);
+    assert_int_equal(count, 6);
+    count = mr_head_changes(w->h);
+    mr_head_adopt(w->h, mr_span(w->other[11].rlp, w->other[11].n)); /* the same again */
+    mr_head_adopt(w->h, mr_span("none", 4));
+    assert_int_equal(mr_head_changes(w->h), count);
 }
 
 static void headers_that_do_not_link_are_a_breach(void **state)
@@ -286,8 +283,8 @@ static void status_claims_what_is_held(void **state)
     assert_int_equal(s.fork_id.hash, 0x07c9462e); /* mainnet after BPO2, by the wall clock */
     bring_up(w, 30);
     mr_head_status(w->h, &s, 69, 1790000000);
-    assert_int_equal(s.earliest, 25000030);
-    assert_int_equal(s.latest, 25000030);
+    assert_int_equal(s.earliest, CHAIN_FIRST + 30);
+    assert_int_equal(s.latest, CHAIN_FIRST + 30);
     assert_memory_equal(s.latest_hash.b, w->chain[30].hash.b, 32);
 }
 
@@ -297,12 +294,12 @@ static void a_silent_round_ends_and_a_leaving_peer_is_no_voice(void **state)
     struct question q[4];
 
     bring_up(w, 3);
-    w->now += 12 * MR_SECOND;
+    w->now.mono_ns += 12 * MR_SECOND;
     assert_int_equal(questions(w, q), 3);
-    mr_head_peer_remove(w->h, q[0].slot);
-    w->now += 6 * MR_SECOND;
+    mr_head_peer_remove(w->h, q[0].slot, w->now.mono_ns);
+    w->now.mono_ns += 6 * MR_SECOND;
     assert_int_equal(questions(w, q + 3), 0);
-    w->now += 7 * MR_SECOND;
+    w->now.mono_ns += 7 * MR_SECOND;
     assert_int_equal(questions(w, q), 2);
 }
 
@@ -317,6 +314,8 @@ int main(void)
         CASE(peers_of_one_network_have_one_voice),
         CASE(the_head_is_followed_once_a_slot_and_served_from_the_window),
         CASE(an_answer_is_held_against_what_was_asked),
+        CASE(a_late_answer_is_passed_over_once),
+        CASE(a_run_from_shard_0_is_adopted_whatever_its_number),
         CASE(headers_that_do_not_link_are_a_breach),
         CASE(status_claims_what_is_held),
         CASE(a_silent_round_ends_and_a_leaving_peer_is_no_voice),

@@ -445,7 +445,7 @@ static void a_hundred_thousand_ranges_cost_nothing_and_answer_nothing(void **sta
     stage_settle(st);
     assert_true(a->adopted);
     assert_int_equal(a->messages, messages);
-    assert_int_equal(actor_peer(a)->claim_number, UINT64_MAX);
+    assert_int_equal(actor_peer(a)->claim.number, UINT64_MAX);
     assert_string_equal(stage_moved(st), "");
 }
 
