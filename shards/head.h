@@ -34,9 +34,10 @@
 #define MR_HEAD_PLACES     3    /* peers that are asked in a round */
 #define MR_HEAD_BATCH      12   /* headers of one question */
 #define MR_HEAD_RUN_MAX    (MR_HEAD_BATCH * MR_HEAD_HEADER_MAX)
-/* A header may be so far ahead of our clock: geth's bound on proof of work. On proof of stake a
- * block's time is its slot's start, so that only a wrong clock, ours perhaps, sees one ahead: more
- * than a slot is let pass, and what lies behind it is left out but is nobody's fault. */
+/* Seconds that a header may be ahead of our clock: geth's bound on proof of work. On proof of stake
+ * a block's time is its slot's start, which nobody sees earlier but by a wrong clock, so that more
+ * than a slot serves there too. The clock may be ours: what is further ahead is left out of an
+ * answer and is nobody's fault, as with geth's fetcher. */
 #define MR_HEAD_AHEAD_S 15
 
 struct mr_head; /* opaque */

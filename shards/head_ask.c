@@ -182,29 +182,29 @@ bool mr_head_next_request(struct mr_head *h, uint32_t *slot, uint64_t *request_i
 
 /* ---- answers ---- */
 
-/* Headers as asked: each valid by itself, linked to the one before. */
+/* Headers as asked: each valid by itself, and as the child of its parent. Those that are not ahead
+ * of our clock into out: they stand side by side, since a child is later than its parent. */
 static enum mr_err answer_read(const struct mr_head *h, const struct mr_head_ask *ask,
-                               struct mr_reader headers, struct mr_span *out)
+                               struct mr_reader headers, uint64_t wall_s, struct mr_span *out)
 {
     size_t extra = h->network->consensus == MR_CONSENSUS_POS ? 64 : MR_HEADER_EXTRA_MAX;
     struct mr_header now, before = {0};
-    const uint8_t *begin = headers.p;
+    struct mr_span kept = {0};
     uint32_t count = 0;
 
     for (; !mr_reader_done(&headers); count++, before = now) {
-        const struct mr_header *child = ask->fresh ? &before : &now;
-        const struct mr_header *parent = ask->fresh ? &now : &before;
-
         if (count == MR_HEAD_BATCH || mr_header_read(&headers, &now) != MR_OK ||
             mr_header_check(&now, extra) != MR_OK || now.raw.n > MR_HEAD_HEADER_MAX)
             return MR_INVALID;
         if (count == 0 && !mr_hash_equal(&now.hash, &ask->origin))
             return MR_INVALID;
-        if (count > 0 && (!mr_hash_equal(&child->parent_hash, &parent->hash) ||
-                          child->number != parent->number + 1))
+        if (count > 0 && mr_header_check_child(ask->fresh ? &before : &now,
+                                               ask->fresh ? &now : &before) != MR_OK)
             return MR_INVALID;
+        if (now.time <= wall_s + MR_HEAD_AHEAD_S)
+            kept = mr_span(kept.n > 0 ? kept.p : now.raw.p, kept.n + now.raw.n);
     }
-    *out = mr_span(begin, (size_t)(headers.p - begin));
+    *out = kept;
     return MR_OK;
 }
 
@@ -219,11 +219,13 @@ static enum mr_err answer_take(struct mr_head *h, struct mr_head_question *q,
                               .net16 = f->net16};
 
     q->answered = true;
-    if (answer_read(h, &q->ask, headers, &v.headers) != MR_OK) {
+    if (answer_read(h, &q->ask, headers, mr_time_wall_s(now), &v.headers) != MR_OK) {
         tell_failed(h, &q->ask, now.mono_ns);
         return MR_INVALID;
     }
-    if (v.headers.n == 0) {
+    if (v.headers.n == 0 && !mr_reader_done(&headers)) { /* all are ahead of our clock */
+        v.word = MR_HEAD_FAILED;
+    } else if (v.headers.n == 0) {
         v.word = MR_HEAD_UNKNOWN;
         if (q->ask.fresh) { /* it serves not even what it claims */
             voice_gone(h, f);

@@ -163,6 +163,165 @@ static void what_was_not_asked_for_is_a_breach(void **state)
     assert_int_equal(answer(w, p, id, many, MR_COUNT_OF(many)), MR_INVALID);
 }
 
+/* ---- what a header and its parent tell ---- */
+
+enum field { TIME, GAS_LIMIT, BASE_FEE, NO_BASE_FEE, FIELDS };
+
+/* chain[12] with one field that is wrong; below it all is well. */
+static struct chain_block spoilt(enum field f)
+{
+    struct chain_block b = chain[12];
+
+    switch (f) {
+    case TIME:
+        b.time = chain[11].time;
+        break;
+    case GAS_LIMIT:
+        b.gas_limit = 21000;
+        b.gas_used = 0;
+        break;
+    case BASE_FEE:
+        b.base_fee--;
+        break;
+    case NO_BASE_FEE:
+        b.has_base_fee = false;
+        break;
+    case FIELDS:
+        break;
+    }
+    chain_seal(&b);
+    return b;
+}
+
+/* geth drops a peer whose headers break the rules of consensus. */
+static void a_child_that_breaks_a_rule_is_a_breach_in_both_orders(void **state)
+{
+    struct heads *w = *state;
+    struct heads_peer *p = heads_join(w, 1, false, chain, 20);
+    uint32_t round = 0;
+    uint64_t id;
+
+    for (enum field f = 0; f < FIELDS; f++) {
+        const struct chain_block bad = spoilt(f);
+        const struct chain_block *const up[] = {&chain[10], &chain[11], &bad};
+        const struct chain_block *const down[] = {&bad, &chain[11], &chain[10]};
+
+        ask(w, ++round, 0, false, false);
+        assert_ptr_equal(asked(w, &id), p);
+        assert_int_equal(answer(w, p, id, up, 3), MR_INVALID);
+        assert_int_equal(voice(w)->word, MR_HEAD_FAILED);
+        mr_head_peer_claim(w->h[1], p->slot,
+                           &(struct mr_head_claim){.number = bad.number, .hash = bad.hash});
+        ask(w, ++round, 0, false, true);
+        assert_ptr_equal(asked(w, &id), p);
+        assert_true(p->query.reverse);
+        assert_int_equal(answer(w, p, id, down, 3), MR_INVALID);
+        assert_int_equal(voice(w)->word, MR_HEAD_FAILED);
+    }
+}
+
+/* The child of a block that we hold comes behind that block, which is what was asked for. */
+static void two_strangers_cannot_give_our_head_a_child_against_the_rules(void **state)
+{
+    struct heads *w = *state;
+    struct heads_peer *p[2];
+
+    for (unsigned i = 0; i < 2; i++)
+        p[i] = heads_join(w, i, false, chain, 11);
+    heads_pass(w, 2);
+    assert_true(heads_are(w, &chain[11]));
+    for (enum field f = 0; f < FIELDS; f++) {
+        static struct chain_block lie[CHAIN];
+
+        memcpy(lie, chain, sizeof lie);
+        lie[12] = spoilt(f);
+        for (unsigned i = 0; i < 2; i++) {
+            p[i]->chain = lie;
+            p[i]->newest = 12;
+            p[i]->told = MR_OK;
+        }
+        heads_pass(w, 13);
+        assert_true(heads_are(w, &chain[11]));
+        for (unsigned i = 0; i < 2; i++)
+            assert_int_equal(p[i]->told, MR_INVALID);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        p[i]->chain = chain;
+    heads_pass(w, 13);
+    assert_true(heads_are(w, &chain[12]));
+}
+
+static size_t bytes_of(const struct chain_block *of, unsigned from, unsigned to)
+{
+    size_t n = 0;
+
+    for (unsigned i = from; i <= to; i++)
+        n += of[i].n;
+    return n;
+}
+
+/* 15 s ahead may be a clock; more is left out, and nobody's fault: the clock may be ours. */
+static void headers_ahead_of_the_clock_are_left_out(void **state)
+{
+    struct heads *w = *state;
+    const struct chain_block *const up[] = {&chain[10], &chain[11], &chain[12]};
+    const struct chain_block *const down[] = {&chain[12], &chain[11], &chain[10]};
+    struct heads_peer *p = heads_join(w, 1, true, chain, 12);
+    uint64_t id;
+
+    for (unsigned late = 0; late < 2; late++) {
+        w->now.wall_ns = (chain[12].time - MR_HEAD_AHEAD_S - late) * MR_SECOND;
+        ask(w, 2 * late + 1, 0, true, false);
+        assert_ptr_equal(asked(w, &id), p);
+        assert_int_equal(answer(w, p, id, up, 3), MR_OK);
+        assert_int_equal(voice(w)->word, MR_HEAD_SPOKE);
+        assert_int_equal(voice(w)->headers.n, bytes_of(chain, 10, late ? 11 : 12));
+        assert_memory_equal(voice(w)->headers.p, chain[10].rlp, chain[10].n);
+        ask(w, 2 * late + 2, 0, true, true);
+        assert_ptr_equal(asked(w, &id), p);
+        assert_int_equal(answer(w, p, id, down, 3), MR_OK);
+        assert_int_equal(voice(w)->headers.n, bytes_of(chain, 10, late ? 11 : 12));
+        assert_memory_equal(voice(w)->headers.p, chain[late ? 11 : 12].rlp, chain[11].n);
+    }
+    w->now.wall_ns = (chain[10].time - MR_HEAD_AHEAD_S - 1) * MR_SECOND;
+    ask(w, 9, 0, true, true);
+    assert_ptr_equal(asked(w, &id), p);
+    assert_int_equal(answer(w, p, id, down, 3), MR_OK);
+    assert_int_equal(voice(w)->word, MR_HEAD_FAILED);
+    assert_int_equal(mr_head_own_voices(w->h[1]).trusted, 1); /* it is not to blame */
+}
+
+/* Classic: no base fee to this day. */
+static void a_chain_without_base_fees_is_followed_by_its_gas_limit(void **state)
+{
+    static struct chain_block classic[CHAIN];
+    struct heads *w = *state;
+    struct heads_peer *p[2];
+
+    for (unsigned i = 0; i < CHAIN; i++) {
+        classic[i] = chain[i];
+        classic[i].has_base_fee = false;
+        if (i > 0)
+            classic[i].parent = classic[i - 1].hash;
+        chain_seal(&classic[i]);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        p[i] = heads_join(w, i, false, classic, 20);
+    heads_pass(w, 2);
+    assert_true(heads_are(w, &classic[20]));
+    classic[21].gas_limit += classic[20].gas_limit / 1024;
+    chain_seal(&classic[21]);
+    for (unsigned i = 0; i < 2; i++)
+        p[i]->newest = 21;
+    heads_pass(w, 13);
+    assert_true(heads_are(w, &classic[20]));
+    assert_int_equal(p[0]->told, MR_INVALID);
+    classic[21].gas_limit--;
+    chain_seal(&classic[21]);
+    heads_pass(w, 13);
+    assert_true(heads_are(w, &classic[21]));
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -172,6 +331,10 @@ int main(void)
         CASE(a_voice_tells_place_and_network_and_carries_the_headers),
         CASE(who_cannot_answer_is_reported_at_once),
         CASE(what_was_not_asked_for_is_a_breach),
+        CASE(a_child_that_breaks_a_rule_is_a_breach_in_both_orders),
+        CASE(two_strangers_cannot_give_our_head_a_child_against_the_rules),
+        CASE(headers_ahead_of_the_clock_are_left_out),
+        CASE(a_chain_without_base_fees_is_followed_by_its_gas_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
