@@ -114,8 +114,8 @@ static void on_sent(void *ctx, uint64_t tag, int32_t result)
 static void send_status(struct sim_peer *p)
 {
     const struct mr_network *net = p->world->network;
-    struct mr_chain_point at =
-        mr_network_point(net, NULL, mr_time_wall_s(sim_time(&p->world->sim)));
+    uint64_t wall_s = mr_time_wall_s(sim_time(&p->world->sim));
+    struct mr_chain_point at = mr_network_point(net, NULL, wall_s);
     struct mr_eth_status st = {.version = p->version,
                                .network_id = net->network_id,
                                .genesis = net->genesis_hash,
@@ -125,6 +125,8 @@ static void send_status(struct sim_peer *p)
     uint8_t bytes[MR_ETH_STATUS_MAX];
     struct mr_writer w = mr_writer(bytes, sizeof bytes);
 
+    if (p->chain)
+        mr_load_chain_status(p->chain, &st, p->version, wall_s);
     MR_ASSERT(mr_eth_status_encode(&w, &st) == MR_OK);
     sim_peer_send(p, 16 + MR_ETH_STATUS, mr_writer_span(&w));
 }

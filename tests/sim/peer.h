@@ -2,6 +2,7 @@
  * holds every message that it gets against the rules of world.h.
  * Thread: one. Memory: malloc, freed with the world. */
 #pragma once
+#include "perf/load_chain.h"
 #include "tests/sim/world.h"
 
 enum sim_peer_phase {
@@ -38,6 +39,7 @@ struct sim_peer {
     bool deaf;          /* reads nothing any more */
     bool silent_status; /* never sends its Status */
     uint64_t answer_delay_ns;
+    struct mr_load_chain *chain; /* what it claims and serves, grown with the clock; NULL: none */
     struct sim_peer *twin; /* the same node: whichever of both has its session first keeps it */
     unsigned eth_min, eth_max;
     struct sim_profile profile, back;
@@ -69,6 +71,7 @@ struct sim_peer {
     uint64_t bodies_sent;       /* the order in which we sent bodies */
     uint64_t last_body[SIM_PEERS_MAX], last_announced[SIM_PEERS_MAX];
     uint64_t headers_asked;
+    uint64_t range; /* latest of the newest BlockRangeUpdate */
 };
 
 /* A peer that answers and fetches; change its behaviour before connecting. */

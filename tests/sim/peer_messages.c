@@ -281,7 +281,7 @@ static void on_get_pooled(struct sim_peer *p, struct mr_span payload)
 static void on_get_headers(struct sim_peer *p, struct mr_span payload)
 {
     struct mr_get_block_headers q;
-    uint8_t bytes[32];
+    uint8_t bytes[16384];
     struct mr_writer w = mr_writer(bytes, sizeof bytes);
     uint64_t id;
 
@@ -290,8 +290,22 @@ static void on_get_headers(struct sim_peer *p, struct mr_span payload)
         return;
     }
     p->headers_asked++;
-    MR_ASSERT(mr_response_encode(&w, id, NULL, 0) == MR_OK); /* we have none */
+    if (p->chain) {
+        mr_load_chain_grow(p->chain, mr_time_wall_s(sim_time(&p->world->sim)));
+        MR_ASSERT(mr_load_chain_serve(p->chain, id, &q, &w) == MR_OK);
+    } else {
+        MR_ASSERT(mr_response_encode(&w, id, NULL, 0) == MR_OK);
+    }
     sim_peer_send(p, 16 + MR_ETH_BLOCK_HEADERS, mr_writer_span(&w));
+}
+
+static void on_range(struct sim_peer *p, struct mr_span payload)
+{
+    struct mr_block_range r;
+
+    if (mr_block_range_decode(&r, payload) != MR_OK || p->version < MR_ETH_69)
+        sim_violation(p->world, "peer %u got a BlockRangeUpdate that is none", p->index);
+    p->range = r.latest;
 }
 
 static void on_status(struct sim_peer *p, struct mr_span payload)
@@ -331,6 +345,9 @@ bool sim_peer_eth(struct sim_peer *p, unsigned id, struct mr_span payload)
         break;
     case MR_ETH_GET_BLOCK_HEADERS:
         on_get_headers(p, payload);
+        break;
+    case MR_ETH_BLOCK_RANGE_UPDATE:
+        on_range(p, payload);
         break;
     default:
         sim_violation(p->world, "peer %u: unexpected message %u", p->index, id);

@@ -8,7 +8,7 @@
 #include "shards/shard.h"
 #include "tests/sim/session.h"
 
-#define SIM_SHARDS_MAX 4
+#define SIM_SHARDS_MAX 16
 #define SIM_DOOR_MAX   256 /* connections in a relay's life that its door may see */
 #define SIM_BLOBS_MAX  64
 
