@@ -189,7 +189,7 @@ static void offer(uint32_t slot, uint32_t sample, uint8_t others)
     const struct peer *p = &peers[slot];
     enum mr_admit_result r;
 
-    r = mr_admit_offer(admit, slot, p->generation, &s->tx, s->item, &s->hash, true, &known, now);
+    r = mr_admit_offer(admit, slot, p->generation, &s->tx, s->item, &s->hash, &known, now);
     MR_ASSERT((r == MR_ADMIT_INVALID) == (s->fault == INVALID));
     MR_ASSERT((r == MR_ADMIT_BREACH) == (s->fault == BREACH));
     if (r == MR_ADMIT_QUEUED)
@@ -288,7 +288,7 @@ static void verdict(uint32_t k, uint8_t how)
     uint64_t full = metrics.tx_pool_full;
 
     events_count = 0;
-    mr_admit_blob_verdict(admit, job->ticket, how == 0, how == 1, now);
+    mr_admit_blob_verdict(admit, job->ticket, how == 0, how == 1);
     if (job->buf)
         mr_buf_put(&pool, job->buf);
     job->buf = NULL;

@@ -89,7 +89,7 @@ static void peer_toggle(uint32_t p)
         mr_fetch_peer_add(fetch, slots[p], false);
         return;
     }
-    mr_fetch_peer_remove(fetch, slots[p], now_ms);
+    mr_fetch_peer_remove(fetch, slots[p]);
     leave(p);
 }
 
@@ -236,7 +236,7 @@ static void answer_end(uint32_t p)
 
     if (!a->begun)
         return;
-    mr_fetch_answer_end(fetch, slots[p], now_ms);
+    mr_fetch_answer_end(fetch, slots[p]);
     for (uint32_t k = 0; k < a->request.count; k++) {
         struct wanted *w = still_asked(p, k);
 

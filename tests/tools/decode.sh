@@ -88,7 +88,7 @@ refuses 'unexpected argument "c1"' decode rlp c0 c1
 refuses 'unknown flag "--network"' decode rlp --network mainnet c0
 refuses 'unknown flag "--fork"' decode msg --fork osaka --eth 69 --id 0 c0
 refuses '--network "mainet" is not known: mainnet, sepolia' decode tx --network mainet 00
-refuses 'cannot read --network-file /nowhere: No such file' decode tx --network-file /nowhere 00
+refuses '--network-file: cannot read /nowhere: No such file' decode tx --network-file /nowhere 00
 refuses '--network and --network-file exclude each other' decode tx --network sepolia --network-file x 00
 refuses '--fork "oska" is none of mainnet'"'"'s: homestead,' decode tx --fork oska 00
 refuses '--eth takes a version of eth, 68 to 72' decode msg --id 0 c0
