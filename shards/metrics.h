@@ -73,6 +73,7 @@
     X(announced_known, "of these, already known or being fetched")                                 \
     X(announced_unknown_type, "announced hashes ignored: of a type that there is not")             \
     X(announced_over_limit, "announced hashes ignored: over the peer's limit")                     \
+    X(announced_cut, "announced hashes ignored: behind the 4,096th of a message")                  \
     X(announced_table_full, "announced hashes ignored: table full")                                \
     X(announced_fourth_variant, "announced hashes with a fourth (type, size): not compared")       \
     X(announced_bad_shape, "announcements malformed")                                              \

@@ -361,7 +361,7 @@ void mr_transactions_announced(struct mr_shard *s, struct mr_peer *p, struct mr_
     }
     MR_COUNT(s->metrics.announced_in, a.stated);
     if (a.stated > a.count)
-        MR_COUNT(s->metrics.announced_over_limit, a.stated - a.count);
+        MR_COUNT(s->metrics.announced_cut, a.stated - a.count);
     while (mr_announce_next(&a, &it)) {
         struct mr_seen_entry *seen = mr_seen_find(&s->seen, &it.hash, mr_shard_s(s));
 
