@@ -531,7 +531,7 @@ static void without_kzg_no_blob_transaction_passes(void **state)
     process_stop(&p);
 }
 
-#define BURNERS 20
+#define BURNERS 50
 
 /* E-11, E-13: sidecars with wrong proofs from many: each costs its sender the session, one check
  * each, while transactions without blobs go their way. */
