@@ -5,6 +5,48 @@
 
 #include "crypto/aes_kernels.h"
 
+enum kernel { OPENSSL, AESNI, VAES, KERNELS };
+static const char *const names[KERNELS] = {"openssl", "aesni", "vaes"};
+
+/* Written before threads start, then only read. */
+static enum kernel kernel;
+
+static bool has(enum kernel k)
+{
+    return k == VAES ? mr_aes_has_vaes() : k == AESNI ? mr_aes_has_ni() : true;
+}
+
+/* A constant where there is no choice, so that no call of what is not there remains. */
+static inline bool in_use(enum kernel k)
+{
+#ifdef __x86_64__
+    return kernel == k;
+#else
+    return k == OPENSSL;
+#endif
+}
+
+bool mr_aes_use(const char *name)
+{
+    for (enum kernel k = 0; k < KERNELS; k++)
+        if (strcmp(name, names[k]) == 0 && has(k)) {
+            kernel = k;
+            return true;
+        }
+    return false;
+}
+
+const char *mr_aes_kernel(void)
+{
+    return names[kernel];
+}
+
+__attribute__((constructor)) static void use_the_best(void)
+{
+    for (kernel = KERNELS - 1; !has(kernel); kernel--)
+        ;
+}
+
 /* One library call on a fresh context: ECB without padding, or CTR. */
 static bool evp_once(const EVP_CIPHER *cipher, const uint8_t *key, const uint8_t *iv, uint8_t *out,
                      const uint8_t *in, size_t n)
@@ -65,7 +107,9 @@ void mr_aes256_block_portable(const struct mr_aes256 *k, uint8_t out[16], const 
 void mr_aes_ctr_xor(const struct mr_aes256 *k, struct mr_aes_ctr *ctr, uint8_t *out,
                     const uint8_t *in, size_t n)
 {
-    if (mr_aes_has_ni())
+    if (in_use(VAES))
+        mr_aes_vaes_ctr_xor(k, ctr, out, in, n);
+    else if (in_use(AESNI))
         mr_aes_ni_ctr_xor(k, ctr, out, in, n);
     else
         mr_aes_ctr_xor_portable(k, ctr, out, in, n);
@@ -73,7 +117,7 @@ void mr_aes_ctr_xor(const struct mr_aes256 *k, struct mr_aes_ctr *ctr, uint8_t *
 
 void mr_aes256_block(const struct mr_aes256 *k, uint8_t out[16], const uint8_t in[16])
 {
-    if (mr_aes_has_ni())
+    if (!in_use(OPENSSL))
         mr_aes_ni_block(k, out, in);
     else
         mr_aes256_block_portable(k, out, in);
@@ -82,7 +126,7 @@ void mr_aes256_block(const struct mr_aes256 *k, uint8_t out[16], const uint8_t i
 void mr_aes256_block_each(const struct mr_aes256 *const *keys, uint8_t (*blocks)[16], size_t n)
 {
     MR_ASSERT(n <= MR_AES_BATCH_MAX);
-    if (mr_aes_has_ni()) {
+    if (!in_use(OPENSSL)) {
         mr_aes_ni_block_each(keys, blocks, n);
         return;
     }

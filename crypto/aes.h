@@ -1,6 +1,7 @@
 /* aes.h: AES-256 in counter mode and single blocks for RLPx frames, AES-128-CTR for ECIES.
- * AES-NI where the CPU has it, else OpenSSL. Thread: any. Memory: plain values without pointers,
- * so that a session can be handed to another thread by copying; they hold secrets (mr_wipe). */
+ * VAES or AES-NI where the CPU has them, else OpenSSL. Thread: any. Memory: plain values without
+ * pointers, so that a session can be handed to another thread by copying; they hold secrets
+ * (mr_wipe). */
 #pragma once
 #include "core/base.h"
 
@@ -19,6 +20,12 @@ struct mr_aes_ctr {
     uint64_t hi, lo;
     uint32_t used;
 };
+
+/* The kernel in use: "vaes", "aesni" or "openssl", from the start the first that the CPU has. */
+const char *mr_aes_kernel(void);
+/* Chooses by name, for tests and benchmarks, before threads start; false (and no change) if there
+ * is none such or the CPU lacks it. */
+bool mr_aes_use(const char *name);
 
 void mr_aes256_init(struct mr_aes256 *k, const uint8_t key[32]);
 

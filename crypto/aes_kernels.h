@@ -19,8 +19,14 @@ static inline bool mr_aes_has_ni(void)
 {
     return __builtin_cpu_supports("aes") && __builtin_cpu_supports("ssse3");
 }
+/* Costs a CPUID. */
+bool mr_aes_has_vaes(void);
 #else
 static inline bool mr_aes_has_ni(void)
+{
+    return false;
+}
+static inline bool mr_aes_has_vaes(void)
 {
     return false;
 }
@@ -32,3 +38,7 @@ void mr_aes_ni_ctr_xor(const struct mr_aes256 *k, struct mr_aes_ctr *ctr, uint8_
                        const uint8_t *in, size_t n);
 void mr_aes_ni_block(const struct mr_aes256 *k, uint8_t out[16], const uint8_t in[16]);
 void mr_aes_ni_block_each(const struct mr_aes256 *const *keys, uint8_t (*blocks)[16], size_t n);
+
+/* With VAES and AVX2. */
+void mr_aes_vaes_ctr_xor(const struct mr_aes256 *k, struct mr_aes_ctr *ctr, uint8_t *out,
+                         const uint8_t *in, size_t n);

@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "crypto/aes.h"
 #include "crypto/ct.h"
 #include "crypto/keccak.h"
 #include "net/eth/tx_check.h"
@@ -168,8 +169,8 @@ static void say_enode(const struct relay *r)
     e.udp_port = e.tcp.port;
     if (e.tcp.ip == 0)
         e.tcp.ip = 0x7f000001; /* everywhere: here is one of the places */
-    printf("millrace %s on %s, %u shards, keccak %s\n%s\n", MR_VERSION, r->o.network->name,
-           mr_runtime_shards(r->runtime), r->keccak, mr_enode_text(text, &e));
+    printf("millrace %s on %s, %u shards, keccak %s, AES %s\n%s\n", MR_VERSION, r->o.network->name,
+           mr_runtime_shards(r->runtime), r->keccak, mr_aes_kernel(), mr_enode_text(text, &e));
     fflush(stdout);
 }
 

@@ -220,7 +220,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < WINDOW_MAX; i++)
         if (!(out[i] = malloc(OUT_CAP)))
             return 1;
-    printf("keccak: %s, %d rounds, %zu spans a frame\n", mr_keccak_select(), rounds, spans_count);
+    printf("keccak: %s, AES: %s, %d rounds, %zu spans a frame\n", mr_keccak_select(),
+           mr_aes_kernel(), rounds, spans_count);
     printf("   frame    window      sealed     unsealed     one lane         floor: AES + keccak   "
            "share of the floor  over one lane\n");
     for (size_t i = 0; i < MR_COUNT_OF(rows); i++)

@@ -154,8 +154,8 @@ static void report_path(struct limit *l, struct mr_json *j, bool text)
         return;
     printf("%u peers, %u bytes a message, %u a send (%u bytes), %zu rounds: us per delivery\n",
            l->o.peers, l->o.frame_bytes, l->o.coalesce, l->crypto.block_bytes, l->rounds);
-    printf("  AES %.3f + Keccak (%s) %.3f + kernel: ring %.3f, send(2) %.3f\n", us[AES], l->keccak,
-           us[KECCAK], us[RING], us[SEND]);
+    printf("  AES (%s) %.3f + Keccak (%s) %.3f + kernel: ring %.3f, send(2) %.3f\n",
+           mr_aes_kernel(), us[AES], l->keccak, us[KECCAK], us[RING], us[SEND]);
     printf("  all three, by ring %.3f, by send(2) %.3f\n", us[PATH_RING], us[PATH_SEND]);
     printf("  floor %.3f: user %.3f, sys %.3f\n", us[least], user_us, us[least] - user_us);
 }
@@ -176,6 +176,7 @@ static int report(struct limit *l)
     enum mr_err e = MR_OK;
 
     mr_json_set_string(j, "keccak", l->keccak);
+    mr_json_set_string(j, "aes", mr_aes_kernel());
     if (l->o.peers)
         report_path(l, j, text);
     if (l->o.handshake)

@@ -31,13 +31,23 @@ static const char ecb256[] = "f3eed1bdb5d2a03c064b5a7e3db181f8591ccb10d410ed26dc
 static const char ctr256[] = "601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c5"
                              "2b0930daa23de94ce87017ba2d84988ddfc9c58db67aada613c2dd08457941a6";
 
+/* Uses the kernel, or says that it is skipped and returns false. */
+static bool use(const char *kernel)
+{
+    if (mr_aes_use(kernel))
+        return true;
+    print_message("skipped: this CPU has no %s\n", kernel);
+    return false;
+}
+
 static void standard_vectors_match(void **state)
 {
     uint8_t key[32], in[64], ecb[64], ctr[64], out[64];
     struct mr_aes_ctr at = {.hi = 0xf0f1f2f3f4f5f6f7, .lo = 0xf8f9fafbfcfdfeff};
     struct mr_aes256 k;
 
-    (void)state;
+    if (!use(*state))
+        return;
     hex(key, 32, key256), hex(in, 64, plain), hex(ecb, 64, ecb256), hex(ctr, 64, ctr256);
     mr_aes256_init(&k, key);
     for (int i = 0; i < 4; i++) {
@@ -76,7 +86,8 @@ static void streams_equal_openssl_at_any_cut_and_alignment(void **state)
 {
     static uint8_t in[5000], ours[5000], theirs[5000];
 
-    (void)state;
+    if (!use(*state))
+        return;
     for (size_t i = 0; i < sizeof in; i++)
         in[i] = (uint8_t)rng(256);
     for (int round = 0; round < 40; round++) {
@@ -101,7 +112,8 @@ static void in_place_equals_apart_and_twice_is_nothing(void **state)
     uint8_t text[777], apart[777], before[777];
     struct mr_aes256 k;
 
-    (void)state;
+    if (!use(*state))
+        return;
     for (size_t i = 0; i < sizeof text; i++)
         text[i] = before[i] = (uint8_t)rng(256);
     mr_aes256_init(&k, text);
@@ -121,7 +133,8 @@ static void blocks_under_different_keys_equal_single_ones(void **state)
     struct mr_aes256 key[MR_AES_BATCH_MAX];
     const struct mr_aes256 *keys[MR_AES_BATCH_MAX];
 
-    (void)state;
+    if (!use(*state))
+        return;
     for (size_t n = 0; n <= MR_AES_BATCH_MAX; n++) {
         uint8_t block[MR_AES_BATCH_MAX][16], expected[MR_AES_BATCH_MAX][16];
 
@@ -143,14 +156,34 @@ static void blocks_under_different_keys_equal_single_ones(void **state)
     }
 }
 
+static void the_kernel_is_the_best_that_can_be_used(void **state)
+{
+    static const char *const best_first[] = {"vaes", "aesni", "openssl"};
+    const char *chosen = mr_aes_kernel();
+
+    (void)state;
+    for (size_t i = 0; strcmp(best_first[i], chosen) != 0; i++)
+        assert_false(mr_aes_use(best_first[i]));
+    assert_true(mr_aes_use(chosen));
+    assert_false(mr_aes_use("des"));
+    assert_string_equal(mr_aes_kernel(), chosen);
+}
+
 int main(void)
 {
+#define EACH(test)                                                                                 \
+    {#test " (openssl)", test, NULL, NULL, (void *)"openssl"},                                     \
+        {#test " (aesni)", test, NULL, NULL, (void *)"aesni"},                                     \
+    {                                                                                              \
+#test " (vaes)", test, NULL, NULL, (void *)"vaes"                                          \
+    }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(standard_vectors_match),
+        cmocka_unit_test(the_kernel_is_the_best_that_can_be_used),
+        EACH(standard_vectors_match),
         cmocka_unit_test(aes128_ctr_matches_its_vector),
-        cmocka_unit_test(streams_equal_openssl_at_any_cut_and_alignment),
-        cmocka_unit_test(in_place_equals_apart_and_twice_is_nothing),
-        cmocka_unit_test(blocks_under_different_keys_equal_single_ones),
+        EACH(streams_equal_openssl_at_any_cut_and_alignment),
+        EACH(in_place_equals_apart_and_twice_is_nothing),
+        EACH(blocks_under_different_keys_equal_single_ones),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
