@@ -23,6 +23,7 @@ static const struct mr_keccak_variant avx512 = {.name = "avx512",
                                                 .absorb4 = mr_keccak_absorb4_avx512,
                                                 .squeeze4 = mr_keccak_squeeze4_avx512,
                                                 .absorb8 = mr_keccak_absorb8_avx512,
+                                                .add8 = mr_keccak_add8_avx512,
                                                 .squeeze8 = mr_keccak_squeeze8_avx512};
 
 static bool cpu_has_avx2(void)

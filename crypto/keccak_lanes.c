@@ -14,6 +14,7 @@ bool mr_keccak_lanes_init(struct mr_keccak_lanes *l, size_t jobs, struct mr_kecc
     l->stats = stats;
     l->width = jobs > 4 ? v->lanes : 4;
     l->shift = l->width == 8 ? 3 : 2;
+    l->together = l->width == 8 && v->add8;
     l->full = l->turn = l->squeeze = l->done = l->digest = l->padded = 0;
     return true;
 }
@@ -22,6 +23,7 @@ void mr_keccak_lanes_fini(struct mr_keccak_lanes *l)
 {
     mr_wipe(l->a, sizeof l->a);
     mr_wipe(l->out, sizeof l->out);
+    mr_wipe(l->pair, sizeof l->pair);
 }
 
 /* Adds or takes off the padding, if `on` is 1 and not 0. */
@@ -76,27 +78,19 @@ void mr_keccak_lanes_clear(struct mr_keccak_lanes *l, unsigned lane)
     l->padded &= ~(1u << lane);
 }
 
-static inline void unpad(struct mr_keccak_lanes *l, unsigned lane)
-{
-    xor_padding(l->a + lane, l->shift, l->off[lane], is_padded(l, lane));
-    l->padded &= ~(1u << lane);
-}
-
 /* What stands in the words behind a shift to the left by r bits, 0 <= r < 64. */
 static inline uint64_t carry(uint64_t v, unsigned r)
 {
     return v >> 1 >> (63 - r);
 }
 
-/* Xors n bytes into a lane at its offset; they stay inside the block. Where the lengths and offsets
- * of peers are random, a branch on them costs more than the work: there is none but the loop. */
-static inline void xor_bytes(struct mr_keccak_lanes *l, unsigned lane, const uint8_t *p, size_t n)
+/* Xors n bytes into a lane at an offset; they stay inside the block. */
+static inline void xor_bytes(uint64_t *a, unsigned shift, uint32_t off, const uint8_t *p, size_t n)
 {
-    const uint32_t off = l->off[lane], r = off % 8;
-    const size_t step = (size_t)1 << l->shift, words = (r + n) / 8;
-    uint64_t *a = l->a + lane + ((size_t)(off / 8) << l->shift);
+    const uint32_t r = off % 8;
+    const size_t step = (size_t)1 << shift, words = (r + n) / 8;
 
-    l->off[lane] = off + (uint32_t)n;
+    a += (size_t)(off / 8) << shift;
     if (n < 8) {
         for (size_t i = 0; i < n; i++)
             a[(r + i) / 8 * step] ^= (uint64_t)p[i] << 8 * ((r + i) % 8);
@@ -108,43 +102,74 @@ static inline void xor_bytes(struct mr_keccak_lanes *l, unsigned lane, const uin
     a[words * step] ^= carry(mr_load_le64(p + n - 8), 8 * ((r + n) % 8));
 }
 
-/* Absorbs what is left of a lane's work as far as no permutation is needed, and files the lane
- * under what it waits for. */
-static inline void file(struct mr_keccak_lanes *l, unsigned lane)
+/* Adds a part to a lane. */
+static inline void add(struct mr_keccak_lanes *l, unsigned lane, const struct mr_keccak_part *part)
 {
-    const uint32_t bit = 1u << lane;
-    size_t take;
+    uint64_t *a = l->a + lane;
 
-    if (l->off[lane] == 0 && l->n[lane] >= 2 * MR_KECCAK_RATE) { /* a last block goes as a part */
-        l->full |= bit;
-        return;
-    }
-    take = MR_MIN(l->n[lane], (size_t)(MR_KECCAK_RATE - l->off[lane]));
-    if (take > 0) {
-        xor_bytes(l, lane, l->p[lane], take);
-        l->p[lane] += take, l->n[lane] -= take;
-    }
-    if (l->off[lane] == MR_KECCAK_RATE) {
-        l->turn |= bit;
-    } else if (l->digest & bit) {
-        xor_padding(l->a + lane, l->shift, l->off[lane], 1);
-        l->padded |= bit, l->squeeze |= bit;
-    } else {
-        l->done |= bit;
-    }
+    if (part->unpad < MR_KECCAK_RATE)
+        xor_padding(a, l->shift, part->unpad, 1);
+    if (part->n > 0)
+        xor_bytes(a, l->shift, part->off, part->p, part->n);
+    if (part->pad < MR_KECCAK_RATE)
+        xor_padding(a, l->shift, part->pad, 1);
+}
+
+/* Takes what is left of a lane's work as far as no permutation is needed for its part, and files
+ * the lane under what it waits for. unpad: as in a part. */
+static inline void file(struct mr_keccak_lanes *l, unsigned lane, uint32_t unpad)
+{
+    const uint32_t off = l->off[lane];
+    const size_t take = MR_MIN(l->n[lane], (size_t)(MR_KECCAK_RATE - off));
+    const uint32_t end = off + (uint32_t)take;
+    const uint32_t turn = end == MR_KECCAK_RATE, squeeze = l->digest >> lane & ~turn & 1;
+    const struct mr_keccak_part part = {.p = l->p[lane],
+                                        .off = off,
+                                        .n = (uint32_t)take,
+                                        .pad = squeeze ? end : MR_KECCAK_RATE,
+                                        .unpad = unpad};
+
+    l->p[lane] += take, l->n[lane] -= take, l->off[lane] = end;
+    l->turn |= turn << lane;
+    l->squeeze |= squeeze << lane, l->padded |= squeeze << lane;
+    l->done |= (1 ^ turn ^ squeeze) << lane;
+    if (l->together)
+        l->part[lane] = part;
+    if (!l->together || !(turn | squeeze))
+        add(l, lane, &part);
+}
+
+/* Whether a lane can go through whole blocks. A last block goes as a part. */
+static inline bool file_full(struct mr_keccak_lanes *l, unsigned lane)
+{
+    if (l->off[lane] > 0 || l->n[lane] < (size_t)2 * MR_KECCAK_RATE)
+        return false;
+    l->full |= 1u << lane;
+    return true;
+}
+
+/* Files a lane behind a permutation. */
+static inline void file_on(struct mr_keccak_lanes *l, unsigned lane)
+{
+    if (!file_full(l, lane))
+        file(l, lane, MR_KECCAK_RATE);
 }
 
 void mr_keccak_lanes_absorb(struct mr_keccak_lanes *l, unsigned lane, const uint8_t *p, size_t n,
                             bool digest)
 {
     const uint32_t bit = 1u << lane;
+    const uint64_t padded = is_padded(l, lane);
 
     MR_VERIFY_THAT(lane < l->width);
     MR_VERIFY_THAT(!((l->full | l->turn | l->squeeze | l->done) & bit));
-    unpad(l, lane);
-    l->p[lane] = p, l->n[lane] = n;
+    l->p[lane] = p ? p : l->pair[lane], l->n[lane] = n;
     l->digest = digest ? l->digest | bit : l->digest & ~bit;
-    file(l, lane);
+    l->padded &= ~bit;
+    if (file_full(l, lane))
+        xor_padding(l->a + lane, l->shift, 0, padded);
+    else
+        file(l, lane, padded ? l->off[lane] : MR_KECCAK_RATE);
 }
 
 void mr_keccak_lanes_absorb_pair(struct mr_keccak_lanes *l, unsigned lane, uint64_t lo, uint64_t hi)
@@ -154,7 +179,7 @@ void mr_keccak_lanes_absorb_pair(struct mr_keccak_lanes *l, unsigned lane, uint6
     const uint64_t padded = is_padded(l, lane);
     uint64_t *a = l->a + lane + ((size_t)(off / 8) << l->shift);
 
-    if (off + 16 >= MR_KECCAK_RATE) {
+    if (l->together || off + 16 >= MR_KECCAK_RATE) {
         mr_store_le64(l->pair[lane], lo), mr_store_le64(l->pair[lane] + 8, hi);
         mr_keccak_lanes_absorb(l, lane, l->pair[lane], 16, true);
         return;
@@ -169,6 +194,14 @@ void mr_keccak_lanes_absorb_pair(struct mr_keccak_lanes *l, unsigned lane, uint6
     l->digest |= bit, l->padded |= bit, l->squeeze |= bit;
 }
 
+/* Of a mask of lanes. (Without -mpopcnt the built-in one is a call.) */
+static inline unsigned count_lanes(uint32_t mask)
+{
+    static const uint8_t bits[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
+
+    return (unsigned)bits[mask & 15] + bits[mask >> 4];
+}
+
 static inline void count(struct mr_keccak_lanes *l, unsigned width, size_t permutations)
 {
     const enum mr_keccak_width w = width == 8   ? MR_KECCAK_W8
@@ -178,8 +211,7 @@ static inline void count(struct mr_keccak_lanes *l, unsigned width, size_t permu
     if (!l->stats)
         return;
     l->stats->permutations[w] += permutations;
-    l->stats->lanes[w] +=
-        permutations * (unsigned)__builtin_popcount(l->full | l->turn | l->squeeze);
+    l->stats->lanes[w] += permutations * count_lanes(l->full | l->turn | l->squeeze);
 }
 
 /* The states of the few lanes that are busy, for code that is narrower and faster. */
@@ -189,15 +221,20 @@ struct few {
     unsigned busy, width, lane[4];
 };
 
+static inline bool is_few(const struct mr_keccak_lanes *l, uint32_t busy)
+{
+    return count_lanes(busy) <= (l->width == 8 ? 4 : 1);
+}
+
 /* False if they are not few. */
 static bool few_take(const struct mr_keccak_lanes *l, struct few *f)
 {
     const uint32_t mask = l->full | l->turn | l->squeeze;
     uint32_t m = mask;
 
-    f->busy = (unsigned)__builtin_popcount(mask);
-    if (f->busy > (l->width == 8 ? 4 : 1))
+    if (!is_few(l, mask))
         return false;
+    f->busy = count_lanes(mask);
     f->width = f->busy == 1 ? 1 : 4;
     for (unsigned i = 0; i < f->width; i++, m &= m - 1) {
         f->lane[i] = (unsigned)__builtin_ctz(m ? m : mask); /* some lane, where there is none */
@@ -261,10 +298,27 @@ static void absorb_blocks(struct mr_keccak_lanes *l, const uint8_t *const *src, 
     }
 }
 
+/* Adds the parts of the lanes in busy, for which that was left until all are known. */
+static void add_parts(struct mr_keccak_lanes *l, uint32_t busy)
+{
+    static const struct mr_keccak_part nothing = {
+        .p = (const uint8_t *)"", .pad = MR_KECCAK_RATE, .unpad = MR_KECCAK_RATE};
+
+    if (!l->together || is_few(l, busy)) {
+        for (uint32_t m = l->together ? busy : l->full; m; m &= m - 1)
+            add(l, (unsigned)__builtin_ctz(m), &l->part[__builtin_ctz(m)]);
+        return;
+    }
+    for (uint32_t m = ~busy & 0xff; m; m &= m - 1)
+        l->part[__builtin_ctz(m)] = nothing;
+    l->variant->add8(l->a, l->part);
+}
+
 static void permute(struct mr_keccak_lanes *l)
 {
     struct few f;
 
+    add_parts(l, l->full | l->turn | l->squeeze);
     if (few_take(l, &f)) {
         few_squeeze(l, &f);
         few_put(l, &f);
@@ -299,22 +353,20 @@ static void run_full(struct mr_keccak_lanes *l)
         unsigned i = (unsigned)__builtin_ctz(m);
 
         l->p[i] += blocks * MR_KECCAK_RATE, l->n[i] -= blocks * MR_KECCAK_RATE;
-        file(l, i);
+        file_on(l, i);
     }
 }
 
-/* Lanes wait for different things: one permutation. The whole blocks of some lanes enter one by
- * one, which costs no more than transposes over all lanes. */
+/* Lanes wait for different things: one permutation. */
 static void run_mixed(struct mr_keccak_lanes *l)
 {
     uint32_t turn;
 
     for (uint32_t m = l->full; m; m &= m - 1) {
         unsigned i = (unsigned)__builtin_ctz(m);
-        uint64_t *a = l->a + i;
 
-        for (unsigned w = 0; w < MR_KECCAK_RATE / 8; w++, a += (size_t)1 << l->shift)
-            *a ^= mr_load_le64(l->p[i] + 8 * w);
+        l->part[i] = (struct mr_keccak_part){
+            .p = l->p[i], .n = MR_KECCAK_RATE, .pad = MR_KECCAK_RATE, .unpad = MR_KECCAK_RATE};
         l->p[i] += MR_KECCAK_RATE, l->n[i] -= MR_KECCAK_RATE;
     }
     permute(l);
@@ -325,7 +377,7 @@ static void run_mixed(struct mr_keccak_lanes *l)
         unsigned i = (unsigned)__builtin_ctz(m);
 
         l->off[i] = 0;
-        file(l, i);
+        file_on(l, i);
     }
 }
 

@@ -8,12 +8,20 @@
 
 #define MR_KECCAK_LANES_MAX 8
 
+/* What a lane absorbs before its next permutation, all inside one block. */
+struct mr_keccak_part {
+    const uint8_t *p;
+    uint32_t off, n;
+    uint32_t pad, unpad; /* where padding begins that goes on or comes off; MR_KECCAK_RATE: none */
+};
+
 struct mr_keccak_lanes {
     _Alignas(64) uint64_t a[MR_KECCAK_WORDS * MR_KECCAK_LANES_MAX]; /* [word * width + lane] */
     _Alignas(64) uint64_t out[4 * MR_KECCAK_LANES_MAX];
     const struct mr_keccak_variant *variant;
     struct mr_keccak_stats *stats;
     unsigned width, shift; /* 4 or 8, and its logarithm */
+    bool together;         /* parts are added when all lanes' are known: variant->add8 */
     /* Masks of lanes by what they wait for. A busy lane is in one of the first three. */
     uint32_t full;    /* has a whole block to absorb at offset 0 */
     uint32_t turn;    /* its block is complete in the state: permute */
@@ -24,7 +32,8 @@ struct mr_keccak_lanes {
     const uint8_t *p[MR_KECCAK_LANES_MAX];
     size_t n[MR_KECCAK_LANES_MAX];
     uint32_t off[MR_KECCAK_LANES_MAX];
-    uint8_t pair[MR_KECCAK_LANES_MAX][16]; /* of absorb_pair, while a block's end cuts it */
+    struct mr_keccak_part part[MR_KECCAK_LANES_MAX]; /* of lanes in turn and squeeze */
+    uint8_t pair[MR_KECCAK_LANES_MAX][16];           /* of absorb_pair */
 };
 
 /* Prepares for a list of jobs that long. False: one lane at a time is best (a short list, or a CPU

@@ -4,6 +4,8 @@
 
 extern const uint64_t mr_keccak_rc[24];
 
+struct mr_keccak_part; /* keccak_lanes.h */
+
 /* A lane state of width W is a[word * W + lane], 64-byte aligned. */
 struct mr_keccak_variant {
     const char *name;
@@ -14,6 +16,8 @@ struct mr_keccak_variant {
      * permutation. NULL where the variant has no such width. */
     void (*absorb4)(uint64_t *a, const uint8_t *const *src, size_t blocks);
     void (*absorb8)(uint64_t *a, const uint8_t *const *src, size_t blocks);
+    /* Adds to every lane its part (of 8); NULL where a lane at a time does as well. */
+    void (*add8)(uint64_t *a, const struct mr_keccak_part *parts);
     /* One permutation. Lanes in keep hold on to their old state; out[word * W + lane] gets the
      * first four words of every lane's new one. */
     void (*squeeze4)(uint64_t *a, uint64_t *out, uint32_t keep);
@@ -34,6 +38,7 @@ void mr_keccak_squeeze4_avx2(uint64_t *a, uint64_t *out, uint32_t keep);
 void mr_keccak_absorb4_avx512(uint64_t *a, const uint8_t *const *src, size_t blocks);
 void mr_keccak_squeeze4_avx512(uint64_t *a, uint64_t *out, uint32_t keep);
 void mr_keccak_absorb8_avx512(uint64_t *a, const uint8_t *const *src, size_t blocks);
+void mr_keccak_add8_avx512(uint64_t *a, const struct mr_keccak_part *parts);
 void mr_keccak_permute8_avx512(uint64_t *a);
 void mr_keccak_squeeze8_avx512(uint64_t *a, uint64_t *out, uint32_t keep);
 #endif

@@ -15,7 +15,7 @@
 #define SESSIONS   1000
 #define WINDOW_MAX 64
 #define SIZE_MAX_  (128u << 10)
-#define OUT_CAP    (SIZE_MAX_ + 256)
+#define OUT_CAP    (SIZE_MAX_ + 512)
 #define SPANS_MAX  512
 
 static struct mr_rlpx_session sessions[SESSIONS], peers[SESSIONS];
@@ -69,7 +69,7 @@ static void jobs_of(struct mr_seal_job *jobs, size_t first, size_t n)
                                        .frames = &frame,
                                        .frames_count = 1,
                                        .out = out[i],
-                                       .out_cap = OUT_CAP};
+                                       .out_cap = OUT_CAP - 32};
 }
 
 enum { LANES, ONE, UNSEAL, AES, KECCAK, MEASURES };
@@ -211,15 +211,18 @@ int main(int argc, char **argv)
     } rows[] = {{64, 64}, {208, 64}, {1024, 64}, {16384, 8}, {131072, 8}};
     int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 20;
     size_t spans_count = argc > 2 ? strtoul(argv[2], NULL, 10) : 1;
+    uint8_t *slab;
 
     if (rounds < 1 || spans_count < 1 || spans_count > SPANS_MAX) {
         fprintf(stderr, "usage: bench_frame [ROUNDS [SPANS]] (1 to %d spans)\n", SPANS_MAX);
         return 2;
     }
     fill(payload, sizeof payload);
+    slab = calloc(WINDOW_MAX, OUT_CAP);
+    if (!slab)
+        return 1;
     for (size_t i = 0; i < WINDOW_MAX; i++)
-        if (!(out[i] = malloc(OUT_CAP)))
-            return 1;
+        out[i] = slab + i * OUT_CAP + 32; /* as core/buffer.h has them */
     printf("keccak: %s, AES: %s, %d rounds, %zu spans a frame\n", mr_keccak_select(),
            mr_aes_kernel(), rounds, spans_count);
     printf("   frame    window      sealed     unsealed     one lane         floor: AES + keccak   "
@@ -227,7 +230,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < MR_COUNT_OF(rows); i++)
         measure(rows[i].size, rows[i].window, rows[i].size > 10000 ? (rounds + 3) / 4 : rounds,
                 spans_count);
-    for (size_t i = 0; i < WINDOW_MAX; i++)
-        free(out[i]);
+    free(slab);
     return 0;
 }
