@@ -1,25 +1,21 @@
-/* keccak_avx512vl.c: four states side by side with AVX-512VL's rotations and three-input logic: for
- * lists too short to fill eight lanes. */
-#include "crypto/keccak_variant.h"
-
+/* keccak_avx512vl.c: four states side by side, for lists too short to fill eight lanes: how blocks
+ * enter them. The permutation is assembly (keccak_avx512_rounds.S). */
 #ifdef __x86_64__
-#include <immintrin.h>
-
-/* Truth tables of vpternlog: a ^ b ^ c, and a ^ (~b & c). */
-#define XOR3 0x96
-#define CHI  0xd2
-
-#define MR_KV             __m256i
-#define MR_KXOR(a, b)     _mm256_xor_si256(a, b)
-#define MR_KXOR3(a, b, c) _mm256_ternarylogic_epi64(a, b, c, XOR3)
-#define MR_KROL(a, n)     _mm256_rol_epi64(a, n)
-#define MR_KCHI(a, b, c)  _mm256_ternarylogic_epi64(a, b, c, CHI)
-#define MR_KRC(i)         _mm256_set1_epi64x((long long)mr_keccak_rc[i])
-#include "crypto/keccak_round.h"
-
-#define MR_K4_TARGET            __attribute__((target("avx2,avx512f,avx512vl")))
-#define MR_K4_ABSORB            mr_keccak_absorb4_avx512
-#define MR_K4_SQUEEZE           mr_keccak_squeeze4_avx512
-#define MR_K4_STORE(p, v, keep) _mm256_mask_store_epi64(p, (__mmask8)(~(keep)&0xf), v)
 #include "crypto/keccak_x4.h"
+
+#define AVX2 __attribute__((target("avx2")))
+
+AVX2 void mr_keccak_absorb4_avx512(uint64_t *state, const uint8_t *const *src, size_t blocks)
+{
+    __m256i *a = (__m256i *)state;
+
+    for (size_t at = 0; blocks > 0; blocks--, at += MR_KECCAK_RATE) {
+        xor_words4(a, src, at);
+        xor_words4(a + 4, src, at + 32);
+        xor_words4(a + 8, src, at + 64);
+        xor_words4(a + 12, src, at + 96);
+        a[16] = _mm256_xor_si256(a[16], word4(src, at + 128));
+        mr_keccak_permute4_avx512(state);
+    }
+}
 #endif

@@ -35,6 +35,7 @@ void mr_keccak_permute_bmi(uint64_t a[MR_KECCAK_WORDS]);
 void mr_keccak_permute_avx512(uint64_t a[MR_KECCAK_WORDS]);
 void mr_keccak_absorb4_avx2(uint64_t *a, const uint8_t *const *src, size_t blocks);
 void mr_keccak_squeeze4_avx2(uint64_t *a, uint64_t *out, uint32_t keep);
+void mr_keccak_permute4_avx512(uint64_t *a);
 void mr_keccak_absorb4_avx512(uint64_t *a, const uint8_t *const *src, size_t blocks);
 void mr_keccak_squeeze4_avx512(uint64_t *a, uint64_t *out, uint32_t keep);
 void mr_keccak_absorb8_avx512(uint64_t *a, const uint8_t *const *src, size_t blocks);
