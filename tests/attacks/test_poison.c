@@ -398,6 +398,18 @@ static bool bring(struct mr_client *c, const struct object *o)
     return asked && samples_answer(c, id, copies, o->copies);
 }
 
+/* Comes before what became of attackers, so that this is what fails when a guard is off
+ * (tests/sabotage). */
+static void strict_expect_content(const struct crowd *c)
+{
+    const uint64_t *faults = mr_strict_faults(c->o.strict);
+
+    for (unsigned r = MR_STRICT_NONE + 1; r < MR_STRICT_RULES; r++)
+        if (faults[r] > 0)
+            fail_msg("%llu strict peers would leave: %s", (unsigned long long)faults[r],
+                     mr_strict_rule_text((enum mr_strict_rule)r));
+}
+
 static void attack(const struct process *p, struct crowd *crowd, const struct object *o, unsigned i)
 {
     struct mr_client_options options = peer_options(10000 + i);
@@ -430,6 +442,7 @@ static void attack(const struct process *p, struct crowd *crowd, const struct ob
     if (i % 4 == 0)
         crowd_send(crowd, i % crowd->n, 100);
     crowd_pump(crowd, 5);
+    strict_expect_content(crowd);
 }
 
 static void objects_make(void)
