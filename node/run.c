@@ -13,6 +13,7 @@
 #include "crypto/aes.h"
 #include "crypto/ct.h"
 #include "crypto/keccak.h"
+#include "crypto/self_test.h"
 #include "net/eth/tx_check.h"
 #include "net/uring/ring.h"
 #include "net/uring/socket.h"
@@ -85,6 +86,7 @@ static bool files_suffice(const struct relay *r, char *error, size_t error_cap)
 
 static bool key_open(struct relay *r, char *error, size_t error_cap)
 {
+    const char *broken;
     uint8_t seed[32];
     bool ok;
 
@@ -92,6 +94,13 @@ static bool key_open(struct relay *r, char *error, size_t error_cap)
     r->secp = mr_secp_create(seed);
     if (!r->secp) {
         snprintf(error, error_cap, "no memory for keys: free some");
+        return false;
+    }
+    if ((broken = mr_crypto_self_test(r->secp))) {
+        snprintf(error, error_cap,
+                 "the self-test of %s failed: this build, a library or the CPU is broken: build "
+                 "anew, or use another machine",
+                 broken);
         return false;
     }
     ok = r->o.nodekey ? mr_node_key_load(r->self.key, r->secp, r->o.nodekey, error, error_cap)

@@ -137,7 +137,7 @@ function start(on, program, args) {
 }
 
 async function startHub(which) {
-    const args = which === 'geth' ? [] : ['--shards', shards, ...option['hub-args'].split(' ').filter(Boolean)]
+    const args = which === 'geth' ? [] : ['--shards', shards, '--maxpeers', peers, ...option['hub-args'].split(' ').filter(Boolean)]
     const hub = start(hubCpus, which === 'geth' ? option.geth : option.hub, ['--port', 0, ...args])
     const ready = new Promise((done) => hub.reader.on('line', (line) => line.startsWith('enode://') && done(line)))
     hub.enode = await Promise.race([ready, hub.ended.then(() => null)])

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "crypto/ct.h"
 #include "crypto/keccak.h"
+#include "crypto/self_test.h"
 #include "net/rlpx/enode.h"
 #include "net/uring/ring.h"
 #include "net/uring/socket.h"
@@ -53,9 +54,10 @@ static bool key_make(struct hub *h)
 
     mr_entropy_system(NULL, seed, sizeof seed);
     h->secp = mr_secp_create(seed);
-    if (h->secp)
-        mr_secp_keypair_make(h->secp, &h->self, mr_entropy_system, NULL);
-    return h->secp != NULL;
+    if (!h->secp || mr_crypto_self_test(h->secp))
+        return false;
+    mr_secp_keypair_make(h->secp, &h->self, mr_entropy_system, NULL);
+    return true;
 }
 
 static void say_enode(const struct hub *h)
