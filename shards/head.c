@@ -121,10 +121,13 @@ void mr_head_set(struct mr_head *h, const struct mr_head_kept *chain, uint32_t n
 
 uint32_t mr_head_unpack(struct mr_head_kept *out, struct mr_span headers, bool reverse)
 {
-    struct mr_reader r = mr_reader_of(headers);
+    struct mr_reader r;
     struct mr_header h;
     uint32_t n = 0;
 
+    if (headers.n == 0) /* p may be NULL, which a reader must not add to */
+        return 0;
+    r = mr_reader_of(headers);
     for (; !mr_reader_done(&r); n++)
         if (n == MR_HEAD_BATCH || mr_header_read(&r, &h) != MR_OK || !mr_head_keep(&out[n], &h))
             return 0;
