@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { median, notes, ratios, table } from './compare_table.mjs'
+import { judge, median, notes, ratios, table } from './compare_table.mjs'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const help = `perf/compare: millrace-hub beside a hub on go-ethereum's p2p.Server (where Go is) and beside the floor
@@ -24,8 +24,11 @@ const help = `perf/compare: millrace-hub beside a hub on go-ethereum's p2p.Serve
   --sleep             the driver sleeps when nothing has come; waking it is then charged to the hubs
   --no-build          takes the programs as they are
   --no-geth           leaves geth out
+  --baseline FILE     fails where the floor explains less of our cost than FILE says for this CPU and keccak variant, by
+                      more than FILE's spread; a machine that FILE does not know is printed, not judged
 
-Exit code 1: a run lost, doubled or damaged a message, or could not be carried through; 2: it could not run.`
+Exit code 1: a run lost, doubled or damaged a message, could not be carried through, or was worse than the baseline;
+2: it could not run.`
 
 const { values: option } = parseArgs({
     options: {
@@ -44,6 +47,7 @@ const { values: option } = parseArgs({
         sleep: { type: 'boolean', default: false },
         'no-build': { type: 'boolean', default: false },
         'no-geth': { type: 'boolean', default: false },
+        baseline: { type: 'string' },
         help: { type: 'boolean', default: false },
     },
 })
@@ -242,7 +246,9 @@ async function main() {
     mkdirSync(dirname(option.json), { recursive: true })
     writeFileSync(option.json, `${JSON.stringify(report, null, 2)}\n`)
     console.log(table(report, chosen))
-    process.exit(failures.length > 0 ? 1 : 0)
+    const verdict = option.baseline ? judge(report, chosen, JSON.parse(readFileSync(option.baseline, 'utf8'))) : { lines: [] }
+    if (verdict.lines.length > 0) console.log(`\n${verdict.lines.join('\n')}`)
+    process.exit(failures.length > 0 || verdict.worse ? 1 : 0)
 }
 
 if (option.help) console.log(help)

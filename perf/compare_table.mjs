@@ -91,3 +91,28 @@ export function table(report, names) {
     if (report.failures.length > 0) lines.push('', ...report.failures.map((f) => `FAILED ${f}`))
     return lines.join('\n')
 }
+
+// ---- the baseline ----
+
+// The share that the floor explains against a stored one of the same CPU and keccak variant: shares hardly depend on how
+// busy a machine is, absolute times do.
+export function judge(report, names, baseline) {
+    const { cpu, keccak } = report.machine
+    const known = baseline.machines.find((m) => m.cpu === cpu && m.keccak === keccak)
+    const text = (v) => `${(100 * v).toFixed(0)}%`
+    if (!known) {
+        const shares = names.filter((name) => report[name].share_of_floor !== null)
+            .map((name) => `${name} ${text(report[name].share_of_floor)}`)
+        return { lines: [`baseline: "${cpu}" with ${keccak} is not known, so nothing is judged: ${shares.join(', ')}`], worse: false }
+    }
+    const lines = []
+    let worse = false
+    for (const name of names) {
+        const now = report[name].share_of_floor, row = known.rows[name]
+        if (!row || now === null) continue
+        const least = row.share - (row.spread[1] - row.spread[0]), bad = now < least
+        worse ||= bad
+        lines.push(`baseline ${name}: the floor explains ${text(now)}, stored ${text(row.share)}, at least ${text(least)}${bad ? ': WORSE' : ''}`)
+    }
+    return { lines, worse }
+}

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { median, notes, ratios, table } from '../../perf/compare_table.mjs'
+import { judge, median, notes, ratios, table } from '../../perf/compare_table.mjs'
 
 assert.equal(median([3, null, 1, 2]), 2)
 assert.equal(median([null]), null)
@@ -14,6 +14,15 @@ assert.deepEqual(ratios([], []), { ratio: null, spread: null })
 const row = (geth) => ({ handshake: { geth, details: { ours: [], geth: [] } } })
 assert.equal(notes(row(800), ['handshake']).length, 0)
 assert.match(notes(row(600), ['handshake'])[0], /over 15% off/)
+
+const shares = (share) => ({ machine: { cpu: 'A', keccak: 'avx512' }, block_random: { share_of_floor: share } })
+const stored = { machines: [{ cpu: 'A', keccak: 'avx512', rows: { block_random: { share: 0.9, spread: [0.85, 0.95] } } }] }
+assert.equal(judge(shares(0.81), ['block_random'], stored).worse, false)
+assert.equal(judge(shares(0.79), ['block_random'], stored).worse, true)
+assert.match(judge(shares(0.79), ['block_random'], stored).lines[0], /explains 79%, stored 90%, at least 80%: WORSE/)
+const other = judge({ ...shares(0.1), machine: { cpu: 'B', keccak: 'avx2' } }, ['block_random'], stored)
+assert.equal(other.worse, false)
+assert.match(other.lines[0], /not known.*block_random 10%/)
 
 const compare = fileURLToPath(new URL('../../perf/compare', import.meta.url))
 const program = (name) => join(process.env.MR_BUILD, name)
