@@ -13,10 +13,13 @@ static struct mr_peer *twin_of(struct mr_shard *s, const struct mr_peer *p)
 
 static struct mr_peer *slot_take(struct mr_shard *s)
 {
-    for (uint32_t i = 0; i < s->slots; i++)
-        if (s->peers[i].state == MR_PEER_FREE)
-            return &s->peers[i];
-    return NULL;
+    size_t i = mr_bitmap_next(s->free, s->slots, 0);
+
+    if (i == MR_BITMAP_NONE)
+        return NULL;
+    mr_bitmap_clear(s->free, i);
+    s->peers[i].slot = (uint32_t)i;
+    return &s->peers[i];
 }
 
 /* Clears the columns of freed slots, a part a turn; when all are clear they may be used again. */
@@ -26,8 +29,9 @@ void mr_peer_sweep(struct mr_shard *s)
         return;
     s->sweeping = false;
     for (uint32_t i = 0; i < s->slots; i++)
-        if (s->peers[i].state == MR_PEER_SWEEP) {
+        if (!mr_bitmap_test(s->free, i) && !mr_bitmap_test(s->live, i)) {
             s->peers[i].state = MR_PEER_FREE;
+            mr_bitmap_set(s->free, i);
             s->free_count++;
         }
 }

@@ -17,6 +17,7 @@ static bool arrays_new(struct mr_shard *s)
     s->arena_bytes = o->arena_bytes;
     return (s->peers = calloc(s->slots, sizeof *s->peers)) &&
            (s->live = calloc(words, sizeof *s->live)) &&
+           (s->free = calloc(words, sizeof *s->free)) &&
            (s->parked = calloc(words, sizeof *s->parked)) &&
            (s->sources = calloc(words, sizeof *s->sources)) &&
            (s->doomed = calloc(words, sizeof *s->doomed)) && (s->arena = malloc(o->arena_bytes)) &&
@@ -104,10 +105,9 @@ struct mr_shard *mr_shard_new(const struct mr_shard_setup *setup, char *why, siz
     }
     s->log.left = body_left;
     s->log.left_ctx = s;
-    for (uint32_t i = 0; i < s->slots; i++) {
-        s->peers[i].slot = i;
-        s->peers[i].state = MR_PEER_FREE;
-    }
+    _Static_assert(MR_PEER_FREE == 0, "slots that were never used are free");
+    for (uint32_t i = 0; i < s->slots; i++)
+        mr_bitmap_set(s->free, i);
     return s;
 }
 
@@ -139,7 +139,8 @@ void mr_shard_free(struct mr_shard *s)
     mr_map_fini(&s->by_id);
     if (s->pool.base)
         mr_buf_pool_fini(&s->pool);
-    free(s->peers), free(s->live), free(s->parked), free(s->sources), free(s->doomed);
+    free(s->peers), free(s->live), free(s->free), free(s->parked), free(s->sources),
+        free(s->doomed);
     free(s->arena), free(s->rx), free(s->rx_next), free(s->unseal_jobs), free(s->unseal_slots);
     free(s->items), free(s->item_hashes), free(s->item_spans), free(s->dupes);
     free(s->frames), free(s->spans), free(s->literals), free(s->hints);
@@ -152,8 +153,8 @@ static void stop(struct mr_shard *s, uint8_t reason)
 {
     s->stopping = true;
     s->stop_reason = reason;
-    for (uint32_t i = 0; i < s->slots; i++)
-        mr_peer_end(s, &s->peers[i], MR_CLOSED_SHUTDOWN, reason);
+    for (size_t i = 0; (i = mr_bitmap_next(s->live, s->slots, i)) != MR_BITMAP_NONE; i++)
+        mr_peer_end(s, mr_shard_peer(s, (uint32_t)i), MR_CLOSED_SHUTDOWN, reason);
 }
 
 static void take_mail(struct mr_shard *s, const struct mr_mail *m)

@@ -10,11 +10,12 @@
 #include "net/rlpx/transport.h"
 #include "shards/shard.h"
 
-#define MR_WINDOW_JOBS    64     /* peers sealed together */
-#define MR_FRAMES_PER_JOB 32     /* 16 control, 3 requests, 4 answers, announcements, bodies */
-#define MR_SLICE_BYTES    67584u /* sealed for one peer in one turn: half of 128 KiB and frame heads \
-                                  */
-#define MR_ITEM_BATCH      256   /* transactions hashed together */
+#define MR_WINDOW_JOBS    64 /* peers sealed together */
+#define MR_FRAMES_PER_JOB 32 /* 16 control, 3 requests, 4 answers, announcements, bodies */
+#define MR_SLICE_BYTES                                                                             \
+    67584u                     /* sealed for one peer in one turn: half of 128 KiB and frame heads \
+                                */
+#define MR_ITEM_BATCH      256 /* transactions hashed together */
 #define MR_ANNOUNCE_BATCH  1024  /* hashes in one announcement of ours */
 #define MR_BODIES_BATCH    256   /* transactions in one Transactions of ours */
 #define MR_BLOB_LOG        4096  /* newest blob transactions, for staged announcing */
@@ -61,6 +62,7 @@ struct mr_shard {
     uint32_t generation;
     struct mr_map by_id;  /* node id to the slot of its first session */
     uint64_t *live;       /* bit per slot: neither FREE nor SWEEP */
+    uint64_t *free;       /* bit per slot: FREE; its struct mr_peer may never have been touched */
     uint64_t *parked;     /* bit per slot: waits for room in the verify queue */
     uint32_t parked_turn; /* whose message is taken up next, or the first behind it */
     uint32_t live_count, active_count;
@@ -211,6 +213,14 @@ struct mr_long_frame *mr_long_frame_new(struct mr_shard *s);
 void mr_long_frame_free(struct mr_shard *s, struct mr_long_frame *f);
 /* Begins it as the last frame of the slice. */
 void mr_build_long(struct mr_build *b, struct mr_peer *p, struct mr_long_frame *f);
+/* flush_build.c: what waits in p's control slots, as far as it fits; our request for transactions;
+ * our request for headers, and a BlockRangeUpdate. */
+void mr_build_control(struct mr_shard *s, struct mr_peer *p, struct mr_build *b);
+void mr_build_fetch(struct mr_shard *s, struct mr_peer *p, struct mr_build *b);
+void mr_build_head(struct mr_shard *s, struct mr_peer *p, struct mr_build *b);
+/* flush_log.c: Transactions and announcements from p's cursor on, as far as they fit. */
+void mr_build_log(struct mr_shard *s, struct mr_peer *p, struct mr_build *b);
+bool mr_flush_has_blobs(const struct mr_shard *s, const struct mr_peer *p);
 void mr_flush_ready(struct mr_shard *s, struct mr_peer *p);
 /* Seals and sends for the peers that are ready, within the turn's budget; true: some are left. */
 bool mr_flush(struct mr_shard *s);
