@@ -174,8 +174,7 @@ static void claim_anew(uint32_t slot, uint8_t arg)
 static bool mail_down(unsigned shard)
 {
     static struct mail m;
-    struct mr_reader r;
-    struct mr_header h;
+    static struct voice run;
 
     if (!mail_take(&m, shard, false))
         return false;
@@ -184,10 +183,10 @@ static bool mail_down(unsigned shard)
         return true;
     }
     mr_head_adopt(heads[shard], mr_span(m.bytes, m.n));
-    for (r = mr_reader_of(mr_span(m.bytes, m.n)); !mr_reader_done(&r);)
-        MR_ASSERT(header_read(&r, &h) == MR_OK);
-    MR_ASSERT(mr_hash_equal(&mr_head_header(heads[shard])->hash, &h.hash));
-    look(shard);
+    part_read(&run.said, mr_span(m.bytes, m.n));
+    MR_ASSERT(
+        mr_hash_equal(&mr_head_header(heads[shard])->hash, &run.said.hashes[run.said.count - 1]));
+    look(shard, &run, 1);
     return true;
 }
 
@@ -388,8 +387,9 @@ static void begin(uint8_t how)
     memset(seen_changes, 0, sizeof seen_changes);
     memset(sent_changes, 0, sizeof sent_changes);
     memset(told_voices, 0, sizeof told_voices);
+    memset(windows, 0, sizeof windows);
     memset(&round_now, 0, sizeof round_now);
-    mails_count = window_count = stale = 0;
+    mails_count = stale = 0;
     lost = false;
     now = (struct mr_time){.mono_ns = 1000 * MR_SECOND, .wall_ns = TIME0 * MR_SECOND};
     wall_max_s = TIME0;

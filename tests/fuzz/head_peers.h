@@ -4,9 +4,8 @@
 #include "tests/fuzz/head_chain.h"
 #include "tests/fuzz/head_round.h"
 
-#define SHARDS_MAX 3
-#define SLOTS      12
-#define LATE       4
+#define SLOTS 12
+#define LATE  4
 
 struct peer { /* a slot belongs to shard slot % shards */
     bool present, trusted, has_chain, local;

@@ -53,28 +53,31 @@ static unsigned served_check(struct mr_span headers, const struct mr_get_block_h
     return n;
 }
 
-static void window_check(unsigned shard)
+/* Reads what a shard has from its head downwards, and that it has nothing else. */
+static void window_read(struct window *out, unsigned shard)
 {
     const struct mr_header *top = mr_head_header(heads[shard]);
     struct mr_get_block_headers q = {
         .by_hash = true, .reverse = true, .origin_hash = top->hash, .amount = 1024};
     struct mr_span all = serve(shard, &q, sizeof served);
-    unsigned n = served_check(all, &q);
     struct mr_reader r = mr_reader_of(all);
     struct mr_header last;
 
-    MR_ASSERT(n >= 1);
-    MR_ASSERT(n <= MR_HEAD_WINDOW);
+    out->top = top->number;
+    out->count = served_check(all, &q);
+    MR_ASSERT(out->count >= 1);
+    MR_ASSERT(out->count <= MR_HEAD_WINDOW);
     MR_ASSERT(top->time <= wall_max_s + MR_HEAD_AHEAD_S);
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < out->count; i++) {
         MR_ASSERT(header_read(&r, &last) == MR_OK);
-        if (shard == 0)
-            window[i] = last.hash, window_count = n;
+        out->hashes[i] = last.hash;
     }
     q = (struct mr_get_block_headers){.origin_number = last.number, .amount = 1024};
-    MR_ASSERT(served_check(serve(shard, &q, sizeof served), &q) == n); /* nothing above the head */
-    q.origin_number = last.number - 1;
-    MR_ASSERT(serve(shard, &q, sizeof served).n == 0); /* nor apart from its chain */
+    MR_ASSERT(served_check(serve(shard, &q, sizeof served), &q) == out->count);
+    q.amount = 1;
+    for (q.origin_number = FIRST; q.origin_number < FIRST + LENGTH; q.origin_number++)
+        MR_ASSERT((serve(shard, &q, sizeof served).n > 0) ==
+                  (q.origin_number >= last.number && q.origin_number <= out->top));
 }
 
 static void status_check(unsigned shard, unsigned version)
@@ -108,18 +111,27 @@ static bool moved(unsigned shard)
     return mr_head_changes(heads[shard]) != seen_changes[shard];
 }
 
-static void look(unsigned shard)
+/* The head of a shard moved, along one of n voices. */
+static void look(unsigned shard, const struct voice *voices, unsigned n)
 {
+    static struct window old;
+    bool follows = false;
+
     if (!moved(shard))
         return;
     MR_ASSERT(mr_head_changes(heads[shard]) == seen_changes[shard] + 1);
     seen_changes[shard]++;
-    window_check(shard);
+    old = windows[shard];
+    window_read(&windows[shard], shard);
+    for (unsigned i = 0; i < n; i++)
+        follows |= said(&voices[i], windows[shard].hashes) &&
+                   window_follows(&old, &windows[shard], &voices[i].said);
+    MR_ASSERT(follows);
 }
 
 /* Shard 0 was told something, or its time passed. */
 static void decided(bool over)
 {
     round_check(heads[0], moved(0), over);
-    look(0);
+    look(0, round_now.voices, VOICES);
 }

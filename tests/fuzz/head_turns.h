@@ -169,13 +169,13 @@ static void publish(void)
     struct mr_writer w = mr_writer(room, sizeof room);
     struct mr_reader r;
     struct mr_header h;
-    unsigned n = MR_MIN(window_count, (unsigned)MR_HEAD_BATCH);
+    unsigned n = MR_MIN(windows[0].count, (unsigned)MR_HEAD_BATCH);
 
     mr_head_run(heads[0], &w);
     for (r = mr_reader_of(mr_writer_span(&w)); !mr_reader_done(&r);) {
         MR_ASSERT(n-- > 0);
         MR_ASSERT(header_read(&r, &h) == MR_OK);
-        MR_ASSERT(mr_hash_equal(&h.hash, &window[n]));
+        MR_ASSERT(mr_hash_equal(&h.hash, &windows[0].hashes[n]));
     }
     MR_ASSERT(n == 0);
     for (unsigned i = 1; i < shards; i++)
@@ -217,9 +217,10 @@ static void begun_check(const struct mr_head_voices *sum)
     for (unsigned i = 0; i < VOICES; i++)
         trusted += begun.voices[i].used && begun.voices[i].trusted;
     MR_ASSERT(trusted == MR_MIN(sum->trusted, (unsigned)VOICES));
-    MR_ASSERT(begun.fresh == (window_count == 0 || lost || stale >= STALE));
+    MR_ASSERT(begun.fresh == (windows[0].count == 0 || lost || stale >= STALE));
     if (!begun.fresh)
-        MR_ASSERT(mr_hash_equal(&begun_origin, &window[MR_MIN(window_count - 1, (unsigned)BELOW)]));
+        MR_ASSERT(mr_hash_equal(&begun_origin,
+                                &windows[0].hashes[MR_MIN(windows[0].count - 1, (unsigned)BELOW)]));
     lost = false;
     round_now = begun;
     round_now.open = true;
@@ -229,7 +230,7 @@ static void begun_check(const struct mr_head_voices *sum)
 static void turn_deciding(void)
 {
     bool idle = !round_now.open, due = mr_head_next_ns(heads[0]) <= now.mono_ns, any = false;
-    bool over = !idle && now.mono_ns >= round_now.ends_ns, known = window_count > 0;
+    bool over = !idle && now.mono_ns >= round_now.ends_ns, known = windows[0].count > 0;
     struct mr_head_voices sum = {0};
     struct request own[VOICES], r;
     unsigned n = 0;
@@ -260,7 +261,7 @@ static void turn_deciding(void)
         MR_ASSERT(mr_head_next_ns(heads[0]) == round_now.ends_ns);
     else
         MR_ASSERT(mr_head_next_ns(heads[0]) <= now.mono_ns + options.head_poll_ns);
-    if (window_count > 0)
+    if (windows[0].count > 0)
         publish();
 }
 
