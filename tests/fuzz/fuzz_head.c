@@ -319,6 +319,22 @@ static void mail(uint8_t arg)
         mail_down(shard);
 }
 
+static uint64_t until_next(void)
+{
+    return MR_MAX(mr_head_next_ns(heads[0]), now.mono_ns) - now.mono_ns;
+}
+
+/* To where a block's time is just not ahead of the clock, just ahead, or anywhere. */
+static void clock_set(uint8_t arg, uint32_t how)
+{
+    static const uint8_t before_s[4] = {MR_HEAD_AHEAD_S % SLOT_S, MR_HEAD_AHEAD_S % SLOT_S + 1, 0,
+                                        9};
+    uint64_t slots = arg + (how & 1 ? 64u : 0u);
+
+    now.wall_ns = (TIME0 + SLOT_S * slots + SLOT_S - before_s[how >> 1 & 3]) * MR_SECOND;
+    pass(0);
+}
+
 static void step(struct program *in)
 {
     uint8_t op = program_take(in), arg = program_take(in);
@@ -335,7 +351,7 @@ static void step(struct program *in)
         claim_anew(slot, arg);
         break;
     case 3:
-        pass((uint64_t)arg * arg * MR_MS);
+        pass(arg > 0 ? (uint64_t)arg * arg * MR_MS : until_next());
         break;
     case 4:
         turn(arg % shards);
@@ -355,9 +371,8 @@ static void step(struct program *in)
     case 9:
         mail(arg);
         break;
-    case 10: /* the clock is set */
-        now.wall_ns = (TIME0 + (uint64_t)SLOT_S * (arg + (slot & 1 ? 64 : 0))) * MR_SECOND;
-        pass(0);
+    case 10:
+        clock_set(arg, slot);
         break;
     default:
         ask(in, arg % shards, arg);
