@@ -228,10 +228,10 @@ static void mail_all(void)
     }
 }
 
-/* Everybody who is asked answers as it should, and all mail comes. */
-static void play(void)
+static bool answer_all(void)
 {
-    mail_all();
+    bool some = false;
+
     for (unsigned s = 0; s < shards; s++)
         for (unsigned i = 0; i < VOICES; i++) {
             const struct question *q = &questions[s][i];
@@ -241,8 +241,22 @@ static void play(void)
                 continue;
             answer_write(&w, q, peers[q->slot].branch, MR_HEAD_BATCH);
             answer(q->slot, q->id, mr_writer_span(&w));
+            some = true;
         }
+    return some;
+}
+
+/* Everybody who is asked answers as it should, and all mail comes. Rounds follow each other while
+ * there is more to hear, but not for ever without passing of time. */
+static void play(void)
+{
+    unsigned n = 0;
+
     mail_all();
+    while (answer_all()) {
+        mail_all();
+        MR_ASSERT(++n < LENGTH / (MR_HEAD_BATCH - BELOW - 1) + 10);
+    }
 }
 
 static void pass(uint64_t ns)
@@ -274,7 +288,7 @@ static void settle(unsigned branch, bool trusted)
     join(0, trusted ? 0x40 : 0, (uint8_t)branch);
     join(1, 1, (uint8_t)(trusted ? branch ^ 1 : branch));
     join(2, 2, (uint8_t)(trusted ? branch ^ 1 : branch));
-    for (unsigned i = 0; i < 64 && !settled; i++) {
+    for (unsigned i = 0; i < 16 && !settled; i++) {
         pass(options.request_timeout_ns + options.head_poll_ns);
         play();
         settled = true;
