@@ -162,7 +162,8 @@ static void round_check(struct mr_head *h, bool over, uint64_t now_ns)
         round_end(h, spoke);
         if (lost && !spoke) { /* our head is on a branch that it does not know: back to its own */
             h->lost = true;
-            h->next_round_ns = now_ns;
+            h->next_round_ns = MR_MAX(now_ns, h->back_after_ns);
+            h->back_after_ns = h->next_round_ns + h->o->head_poll_ns;
         }
     }
 }

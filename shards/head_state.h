@@ -66,7 +66,8 @@ struct mr_head {
     unsigned shard_turn[2];
     struct mr_head_voices begun_with; /* how many there were when the round began */
     uint64_t round_ends_ns, next_round_ns;
-    unsigned stale_rounds; /* in which nobody knew our head */
+    uint64_t back_after_ns; /* trusted peers that disagree send us to and fro once a poll only */
+    unsigned stale_rounds;  /* in which nobody knew our head */
 };
 
 /* head.c */

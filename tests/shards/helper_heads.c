@@ -110,6 +110,7 @@ static bool turn(struct heads *w, unsigned shard)
 {
     struct mr_get_block_headers q;
     bool moved = false;
+    unsigned n = 0;
     uint32_t slot;
     uint64_t id;
 
@@ -117,6 +118,7 @@ static bool turn(struct heads *w, unsigned shard)
         struct heads_peer *p = &w->peers[slot];
 
         MR_ASSERT(p->shard == shard);
+        MR_ASSERT(n++ < 1000); /* or peers are asked without end */
         p->asked++;
         p->query = q;
         if (!p->silent)

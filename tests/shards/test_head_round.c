@@ -341,6 +341,24 @@ static void of_two_trusted_peers_the_first_that_is_ahead_moves_the_head(void **s
     heads_free(w);
 }
 
+/* Three trusted peers are behind and do not know the head that the fourth leads to, whose claim is
+ * as old: a round that is without it ends there, and two rounds later it leads up again. */
+static void trusted_peers_that_disagree_are_not_asked_without_end(void **state)
+{
+    struct heads *w = begin(1);
+    unsigned asked = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        heads_join(w, 0, true, chain, 6);
+    w->peers[0].newest = 20;
+    heads_pass(w, 12 * 20);
+    for (unsigned i = 0; i < 4; i++)
+        asked += w->peers[i].asked;
+    assert_in_range(asked, 20 * 3, 20 * 3 * 5); /* a way back and up again in each */
+    heads_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +379,7 @@ int main(void)
         cmocka_unit_test(a_trusted_peer_that_serves_nothing_is_a_stranger),
         cmocka_unit_test(a_trusted_relay_does_not_override),
         cmocka_unit_test(of_two_trusted_peers_the_first_that_is_ahead_moves_the_head),
+        cmocka_unit_test(trusted_peers_that_disagree_are_not_asked_without_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
