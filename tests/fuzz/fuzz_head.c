@@ -255,7 +255,7 @@ static void play(void)
     mail_all();
     while (answer_all()) {
         mail_all();
-        MR_ASSERT(++n < LENGTH / (MR_HEAD_BATCH - BELOW - 1) + 10);
+        MR_ASSERT(++n < 2 * LENGTH / (MR_HEAD_BATCH - BELOW - 1) + 10);
     }
 }
 
