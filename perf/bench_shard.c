@@ -157,7 +157,7 @@ int main(int argc, char **argv)
         return 1;
     }
     printf("keccak %s, %u peers on one shard\n", mr_keccak_select(), peers);
-    b.peers = calloc(peers, sizeof *b.peers);
+    b.peers = calloc(peers, sizeof(struct actor *));
     if (!b.peers)
         return 1;
     open_stage(&b, peers);

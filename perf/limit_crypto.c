@@ -109,7 +109,7 @@ static void encrypt(struct group *g, size_t at, const uint8_t *plain, size_t n)
 
 static void absorb(struct group *g, size_t at, size_t blocks)
 {
-    const uint8_t *src[LANES];
+    const uint8_t *src[LANES] = {NULL};
 
     for (uint32_t i = 0; i < g->width; i++) {
         uint32_t lane = i < g->n ? i : 0;
@@ -202,13 +202,14 @@ frame_of(struct mr_limit_crypto *c, struct group *g, uint32_t k, const unsigned 
 static inline __attribute__((always_inline)) void
 window_of(struct mr_limit_crypto *c, uint32_t first, uint32_t n, const unsigned parts)
 {
-    struct group g = {.variant = mr_keccak_variant(), .width = mr_keccak_lanes_max()};
+    const uint32_t width = MR_MAX(mr_keccak_lanes_max(), 1u);
+    struct group g = {.variant = mr_keccak_variant(), .width = width};
 
-    for (uint32_t at = 0; at < n; at += g.width) {
+    for (uint32_t at = 0; at < n; at += width) {
         const uint32_t peer = first + at;
 
-        g.peers = &c->peers[peer], g.n = MR_MIN(g.width, n - at);
-        g.state = c->states + (size_t)(peer / g.width) * MR_KECCAK_WORDS * g.width;
+        g.peers = &c->peers[peer], g.n = MR_MIN(width, n - at);
+        g.state = c->states + (size_t)(peer / width) * MR_KECCAK_WORDS * width;
         g.out = &c->out[at];
         for (uint32_t i = 0; i < g.n; i++)
             g.mac_key[i] = &g.peers[i].mac;
