@@ -33,7 +33,7 @@
     X(worker_linger_late, "of these, those whose remote did not close in time")                    \
     X(worker_dropped_bytes, "bytes received from peers that were being closed")                    \
     X(worker_closed, "descriptors closed")                                                         \
-    X(worker_turn_max_ns, "longest turn of a shard", PEAK)                                         \
+    X(worker_plain_files, "connections that found no registered entry of their ring")              \
     X(worker_open, "descriptors open", GAUGE)                                                      \
     X(ring_submits, "system calls of shards that took operations along")                           \
     X(ring_sq_full, "operations that found the submission queue full")                             \

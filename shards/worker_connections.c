@@ -35,9 +35,10 @@ static void event_later(struct mr_worker *w, enum mr_shard_event_kind kind, uint
  * the slot, or the kernel refuses, it does without. */
 static int file_register(struct mr_worker *w, uint32_t slot, int fd)
 {
-    if (slot >= w->options.ring.files || mr_ring_file_set(w->ring, slot, fd) != MR_OK)
-        return fd;
-    return mr_file(slot);
+    if (slot < w->options.ring.files && mr_ring_file_set(w->ring, slot, fd) == MR_OK)
+        return mr_file(slot);
+    MR_COUNT(w->metrics.worker_plain_files, 1);
+    return fd;
 }
 
 /* Nothing is in flight: with its descriptor closed too, the connection is gone. */
@@ -92,6 +93,16 @@ static void settle(struct mr_worker *w, uint32_t slot)
     }
 }
 
+void mr_worker_wake_owed(struct mr_worker *w)
+{
+    for (uint64_t owed = w->wakes_owed; owed != 0; owed &= owed - 1) {
+        unsigned thread = (unsigned)__builtin_ctzll(owed);
+
+        if (mr_wake_from_ring(w->wake, w->ring, thread))
+            w->wakes_owed &= ~(UINT64_C(1) << thread);
+    }
+}
+
 static void settle_all(struct mr_worker *w)
 {
     uint32_t n = w->dirty_count;
@@ -109,12 +120,7 @@ static void settle_all(struct mr_worker *w)
         w->event_armed = mr_ring_read(w->ring, w->event, &w->event_value, sizeof w->event_value,
                                       mr_op_pack(MR_WORKER_EVENT, 0, 0)) == MR_OK;
     w->starved |= !w->event_armed;
-    for (uint64_t owed = w->wakes_owed; owed != 0; owed &= owed - 1) {
-        unsigned thread = (unsigned)__builtin_ctzll(owed);
-
-        if (mr_wake_from_ring(w->wake, w->ring, thread))
-            w->wakes_owed &= ~(UINT64_C(1) << thread);
-    }
+    mr_worker_wake_owed(w);
 }
 
 /* ---- lingering ---- */

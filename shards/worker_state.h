@@ -38,7 +38,7 @@ struct mr_worker {
     const struct mr_wake_table *wake;
     unsigned self;
     uint32_t slots;
-    uint64_t now_ns;
+    uint64_t now_ns, ended_ns; /* the turn began; it ended, and waiting begins */
     uint64_t published_ns;
 
     struct mr_conn *conns;
@@ -74,3 +74,5 @@ void mr_worker_gather(struct mr_worker *w);
 /* After the shard's turn: provided buffers go back, late lingerers are cut, and the kernel is told
  * what changed. */
 void mr_worker_settle(struct mr_worker *w);
+/* Wakes whom the kernel had no room to wake before. */
+void mr_worker_wake_owed(struct mr_worker *w);
