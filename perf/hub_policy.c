@@ -127,4 +127,4 @@ static void build(struct mr_shard *s, struct mr_peer *p, struct mr_build *b)
 }
 
 const struct mr_shard_policy mr_hub_policy = {
-    .protocol = &bench, .name = "bench", .take = take, .build = build, .from_shard = from_shard};
+    .protocol = &bench, .take = take, .build = build, .from_shard = from_shard};

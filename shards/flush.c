@@ -234,7 +234,14 @@ bool mr_flush(struct mr_shard *s)
         sends += jobs;
     }
     part_slow(s);
-    return s->ready_head != MR_NO_SLOT && s->sending_bytes < s->o->send_bytes;
+    if (s->ready_head == MR_NO_SLOT)
+        return false;
+    if (s->sending_bytes >= s->o->send_bytes) { /* goes on when a send ends */
+        MR_COUNT(s->metrics.send_bytes_full, 1);
+        return false;
+    }
+    MR_COUNT(s->metrics.turns_cut, 1);
+    return true;
 }
 
 void mr_flush_sent(struct mr_shard *s, struct mr_peer *p, int32_t result)

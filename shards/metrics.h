@@ -11,6 +11,8 @@
     X(frames_in, "frames whose MAC held")                                                          \
     X(frames_out, "frames sealed")                                                                 \
     X(sends, "send operations")                                                                    \
+    X(turns_cut, "turns that ended on a budget of sealed bytes or sends, with peers left")         \
+    X(send_bytes_full, "turns that ended because all memory for sends was in flight")              \
     X(peers_adopted, "sessions handed over by the dispatcher")                                     \
     X(peers_closed, "sessions ended")                                                              \
     X(peers_duplicate, "sessions ended by the two-session rule")                                   \

@@ -32,7 +32,6 @@ void mr_peer_sweep(struct mr_shard *s)
         if (!mr_bitmap_test(s->free, i) && !mr_bitmap_test(s->live, i)) {
             s->peers[i].state = MR_PEER_FREE;
             mr_bitmap_set(s->free, i);
-            s->free_count++;
         }
 }
 
@@ -58,7 +57,7 @@ void mr_peer_tell_stopped(struct mr_shard *s)
 static void slot_init(struct mr_shard *s, struct mr_peer *p, const struct mr_handover *h)
 {
     uint32_t slot = p->slot;
-    const char *name = s->setup.policy ? s->setup.policy->name : "eth";
+    const char *name = s->setup.policy ? s->setup.policy->protocol->capability.name : "eth";
     const struct mr_capability_shared *eth = mr_capabilities_named(&h->caps, name);
 
     MR_ASSERT(eth);
@@ -83,7 +82,6 @@ static void slot_init(struct mr_shard *s, struct mr_peer *p, const struct mr_han
     mr_keepalive_init(&p->keepalive, mr_shard_ms(s));
     mr_bitmap_set(s->live, slot);
     s->live_count++;
-    s->free_count--;
 }
 
 /* A second session of one identity: see design.md section 3. The first works on. */

@@ -12,8 +12,8 @@ struct mr_peer;
 struct mr_build;
 
 struct mr_shard_policy {
-    const struct mr_protocol *protocol; /* the one that Hello offers */
-    const char *name;                   /* of its capability, terminated */
+    const struct mr_protocol
+        *protocol; /* the one that Hello offers; its name has 7 bytes at most */
     /* A message of the capability has come; its payload is valid until the call returns. Sessions
      * are active from their hand-over on: there is no Status. */
     void (*take)(struct mr_shard *s, struct mr_peer *p, uint16_t id, struct mr_span payload);

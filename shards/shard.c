@@ -90,7 +90,6 @@ struct mr_shard *mr_shard_new(const struct mr_shard_setup *setup, char *why, siz
     s->now = setup->now;
     s->now_ns = setup->now.mono_ns;
     s->slots = mr_relay_slots(s->o);
-    s->free_count = s->slots;
     s->ready_head = s->ready_tail = MR_NO_SLOT;
     s->full_threshold = UINT64_MAX;
     mr_random_init(&s->random, setup->seed);

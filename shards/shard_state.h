@@ -66,7 +66,6 @@ struct mr_shard {
     uint64_t *parked;     /* bit per slot: waits for room in the verify queue */
     uint32_t parked_turn; /* whose message is taken up next, or the first behind it */
     uint32_t live_count, active_count;
-    uint32_t free_count;
     bool sweeping;
 
     struct mr_seen seen;

@@ -66,7 +66,7 @@ static void shard_check(const struct mr_shard *s)
     }
     MR_ASSERT(s->live_count == live);
     MR_ASSERT(s->active_count == active);
-    MR_ASSERT(s->free_count == unused);
+    MR_ASSERT(mr_bitmap_count(s->free, s->slots) == unused);
     MR_ASSERT(s->sending_bytes == sending);
     /* the bound is looked at between windows */
     MR_ASSERT(sending <= s->o->send_bytes + (512u << 10) + MR_SLICE_BYTES);
