@@ -131,6 +131,7 @@ static void stage_of(struct stage *st, uint32_t peers)
     o.relay.seen_entries = 1 << 17;
     o.relay.pool_bytes = 64u << 20;
     o.relay.verify_entries = 2048;
+    o.relay.fetch_entries = 16384;
     stage_init(st, &o);
     for (uint32_t i = 0; i < peers; i++) {
         struct actor *a = actor_join(st, &(struct actor_options){.trusted = i == 0});
@@ -169,6 +170,54 @@ static void many_transactions_allocate_nothing_on_the_way(void **state)
     assert_true(stage_count(&st)->bodies_out + stage_count(&st)->announced_out >
                 UINT64_C(90) * (WARM + TXS));
     assert_int_equal(calls, 0);
+    stage_close(&st);
+}
+
+static uint64_t buffers_had(const struct stage *st)
+{
+    return atomic_load(&st->shards[0]->pool.gets);
+}
+
+/* Every peer but the first announces what the first has announced or sent: a probe and a bit each.
+ * Buffers are had for frames that come in pieces, whatever the number of hashes in them. */
+static void duplicates_announced(struct stage *st, const struct sample_tx *txs, size_t n)
+{
+    uint64_t before = buffers_had(st), hashes = stage_count(st)->announced_in;
+    uint32_t frames = 0;
+
+    st->on_turn = on_turn;
+    for (uint32_t i = 1; i < st->actors_count; i++, frames++)
+        actor_announce(&st->actors[i], txs, n);
+    stage_settle(st);
+    st->on_turn = NULL;
+    assert_int_equal(stage_count(st)->announced_in - hashes, frames * n);
+    assert_int_equal(calls, 0);
+    assert_in_range(buffers_had(st) - before, 0, 4 * frames);
+}
+
+static void announced_duplicates_allocate_nothing(void **state)
+{
+    enum { PEERS = 100, HASHES = 1000, HELD = 500, BATCH = 50 };
+    static struct sample_tx wanted[HASHES], held[HELD];
+    struct stage st;
+
+    (void)state;
+    stage_of(&st, PEERS);
+    for (uint32_t i = 0; i < HASHES; i++) {
+        wanted[i] = (struct sample_tx){.type = 2, .size = 200};
+        mr_store_be32(wanted[i].hash.b, i);
+    }
+    actor_announce(&st.actors[0], wanted, HASHES);
+    stage_settle(&st);
+    duplicates_announced(&st, wanted, HASHES);
+    assert_int_equal(mr_fetch_announced_total(st.shards[0]->fetch), PEERS * HASHES);
+    for (uint32_t i = 0; i < HELD; i++)
+        stage_tx(&st, &held[i], 5000 + i, 0);
+    for (uint32_t i = 0; i < HELD; i += BATCH)
+        actor_send_txs(&st.actors[0], held + i, BATCH);
+    stage_run(&st, 2000);
+    assert_int_equal(stage_count(&st)->tx_accepted, HELD);
+    duplicates_announced(&st, held, HELD);
     stage_close(&st);
 }
 
@@ -214,6 +263,7 @@ int main(void)
         cmocka_unit_test(the_hook_sees_what_is_allocated),
         cmocka_unit_test(the_hook_sees_a_large_buffer_in_a_turn),
         cmocka_unit_test(many_transactions_allocate_nothing_on_the_way),
+        cmocka_unit_test(announced_duplicates_allocate_nothing),
     };
 
     mr_keccak_select();
