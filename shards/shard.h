@@ -46,7 +46,9 @@ struct mr_shard_setup {
     struct mr_time now;
 };
 
-/* In microseconds; 2 digits, so that a value is told to 1%. */
+/* In microseconds; 2 digits, so that a value is told to 1%. A shard knows the time at which its
+ * turn began and no other: 0 is "within one turn", and turn_us of the worker says how long those
+ * are. */
 #define MR_SHARD_HISTOGRAM_MAX_US UINT64_C(60000000)
 struct mr_shard_histograms {
     struct mr_histogram tx_verify_us; /* a transaction's last byte read, to accepted */
