@@ -8,6 +8,9 @@
 #include "perf/strict.h"
 #include "tests/system/process.h"
 
+/* Addresses of loopback, 127.a.b.c. */
+#define IP(a, b, c) (0x7f000000u | (uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
+
 #define CROWD_SAMPLES_MAX   1024
 #define CROWD_EVERY_VERSION UINT_MAX /* of eth, one peer after the other */
 

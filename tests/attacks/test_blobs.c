@@ -10,7 +10,6 @@
 #include "tests/attacks/crowd.h"
 #include "tests/attacks/objects.h"
 
-#define IP(a, b, c)   (0x7f000000u | (uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
 #define RECORDS_MAX   16
 #define CHECK_MS      8000 /* the longest check takes 140 ms on an idle machine */
 #define NOBODY        UINT32_MAX

@@ -11,34 +11,7 @@
 #include "tests/attacks/crowd.h"
 #include "tests/attacks/variant.h"
 
-#define IP(a, b, c) (0x7f000000u | (uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
-#define MIB         (UINT64_C(1) << 20)
-
-static void open_version(struct mr_client *c, const struct process *p, uint64_t seed,
-                         unsigned version)
-{
-    struct mr_client_options o = peer_options(seed);
-    enum mr_client_got g;
-
-    o.version_min = o.version_max = version;
-    g = mr_client_open(c, &o, p->at, &p->id);
-    if (g != MR_CLIENT_MESSAGE)
-        fail_msg("attacker %llu: %s %s", (unsigned long long)seed, mr_client_got_text(g), c->why);
-}
-
-/* A relay without per-address rules, and short times. */
-static void relay_start(struct process *p, const char *shards)
-{
-    struct variant v;
-
-    variant_init(&v);
-    v.options.loopback_is_public = false;
-    v.options.handshake_budget_percent = 100;
-    v.options.shards = (uint32_t)atoi(shards);
-    v.options.status_timeout_ns = MR_SECOND;
-    v.options.request_timeout_ns = MR_SECOND;
-    variant_start(p, &v);
-}
+#define MIB (UINT64_C(1) << 20)
 
 /* ---- E-01 ---- */
 
@@ -119,7 +92,7 @@ static void a_wrong_status_ends_with_its_reason(void **state)
     struct mr_client silent[VERSIONS]; /* row NEVER, beside the others */
     struct process p;
 
-    relay_start(&p, *state);
+    variant_start_quick(&p, *state);
     for (unsigned i = 0; i < VERSIONS; i++)
         open_without_status(&silent[i], &p, MR_ETH_VERSION_MIN + i, NEVER);
     for (unsigned version = MR_ETH_VERSION_MIN; version <= MR_ETH_VERSION_ADVERTISED; version++)
@@ -174,7 +147,7 @@ static void answers_that_nobody_asked_for_end_the_session(void **state)
     struct process p;
     unsigned n = 0;
 
-    relay_start(&p, *state);
+    variant_start_quick(&p, *state);
     for (unsigned version = MR_ETH_VERSION_MIN; version <= MR_ETH_VERSION_ADVERTISED; version++)
         for (unsigned i = 0; i < MR_COUNT_OF(ids) * MR_COUNT_OF(request_ids); i++) {
             uint8_t id = ids[i / MR_COUNT_OF(request_ids)];
@@ -182,7 +155,7 @@ static void answers_that_nobody_asked_for_end_the_session(void **state)
 
             if (id == MR_ETH_BLOCK_ACCESS_LISTS && version < 71)
                 continue;
-            open_version(&c, &p, ++n, version);
+            peer_open_version(&c, &p, ++n, version);
             assert_true(send_empty_answer(&c, id, request_ids[i % MR_COUNT_OF(request_ids)]));
             peer_expect_end(&c, MR_REASON_SUBPROTOCOL, 3000);
             mr_client_close(&c);
@@ -233,7 +206,7 @@ static void an_answer_must_fit_its_question(void **state)
 {
     struct process p;
 
-    relay_start(&p, *state);
+    variant_start_quick(&p, *state);
     for (unsigned row = 0; row < ANSWER_ROWS; row++) {
         bool stays = row == RIGHT || row == EMPTY || row == LATE;
         struct mr_client c, other;
@@ -241,8 +214,8 @@ static void an_answer_must_fit_its_question(void **state)
         const struct sample *both[2] = {&asked, &extra};
         uint64_t id;
 
-        open_version(&c, &p, 2 * row + 1, 68);
-        open_version(&other, &p, 2 * row + 2, 68);
+        peer_open_version(&c, &p, 2 * row + 1, 68);
+        peer_open_version(&other, &p, 2 * row + 2, 68);
         sample_make(&asked, 10 * row, 0, 100);
         sample_make(&extra, 10 * row + 1, 0, 100);
         sample_make(&others, 10 * row + 2, 0, 100);
@@ -313,7 +286,7 @@ static void floods_of_requests_are_served_within_bounds(void **state)
     variant_start(&p, &v);
     crowd_open(&crowd, &p, 10, 1, IP(1, 0, 1), 0);
     for (unsigned i = 0; i < MR_COUNT_OF(bad); i++) {
-        open_version(&bad[i], &p, 1000 + i, 69);
+        peer_open_version(&bad[i], &p, 1000 + i, 69);
         bad[i].options.timeout_ms = 5; /* sends what is taken, and no more */
     }
     for (unsigned k = 0; k < MR_COUNT_OF(large); k++) {
@@ -390,12 +363,12 @@ static void what_nobody_delivers_delays_nobody(void **state)
     struct process p;
     int64_t worst = 0;
 
-    relay_start(&p, *state); /* asks the next one after a second */
+    variant_start_quick(&p, *state); /* asks the next one after a second */
     mr_random_init(&random, 6);
     for (unsigned i = 0; i < LIARS; i++)
-        open_version(&liars[i], &p, 1000 + i, 68);
-    open_version(&source, &p, 1, 68);
-    open_version(&target, &p, 2, 68);
+        peer_open_version(&liars[i], &p, 1000 + i, 68);
+    peer_open_version(&source, &p, 1, 68);
+    peer_open_version(&target, &p, 2, 68);
     for (unsigned round = 0; round < 5; round++) {
         struct sample s;
         int64_t from;
@@ -443,7 +416,7 @@ static void what_is_delivered_must_be_what_was_announced(void **state)
     struct process p;
     uint64_t seed = 1;
 
-    relay_start(&p, *state);
+    variant_start_quick(&p, *state);
     for (unsigned version = 68; version <= MR_ETH_VERSION_ADVERTISED; version++)
         for (unsigned d = 0; d < MR_COUNT_OF(deltas); d++)
             for (unsigned t = 0; t < MR_COUNT_OF(types); t++) {
@@ -454,7 +427,7 @@ static void what_is_delivered_must_be_what_was_announced(void **state)
 
                 if (t > 0 && d > 0)
                     continue;
-                open_version(&c, &p, seed, version);
+                peer_open_version(&c, &p, seed, version);
                 sample_make(&s, seed++, 0, 100);
                 said = s;
                 said.type = types[t];
@@ -495,7 +468,7 @@ static void announcements_of_another_shape_end_the_session(void **state)
                 {1, 1, 1, 31, true},  {1, 1, 1, 33, true},  {2, 2, 2, 32, false}};
     struct process p;
 
-    relay_start(&p, *state);
+    variant_start_quick(&p, *state);
     for (unsigned r = 0; r < MR_COUNT_OF(rows); r++) {
         uint8_t body[256], head[8], zeros[40] = {7};
         struct mr_writer w = mr_writer(body, sizeof body), h = mr_writer(head, sizeof head);
@@ -513,7 +486,7 @@ static void announcements_of_another_shape_end_the_session(void **state)
         assert_int_equal(mr_rlp_put_list_head(&h, w.n), MR_OK);
         memcpy(whole, head, h.n);
         memcpy(whole + h.n, body, w.n);
-        open_version(&c, &p, 1 + r, 68);
+        peer_open_version(&c, &p, 1 + r, 68);
         assert_true(mr_client_send_eth(&c, MR_ETH_NEW_POOLED_TRANSACTION_HASHES,
                                        mr_span(whole, h.n + w.n)));
         if (rows[r].ends)
@@ -540,13 +513,13 @@ static void announcements_of_many_are_bounded(void **state)
     struct process p;
     uint64_t over = 0;
 
-    relay_start(&p, *state);
+    variant_start_quick(&p, *state);
     for (unsigned r = 0; r < MR_COUNT_OF(rows); r++) {
         struct mr_client c;
 
         for (unsigned k = 0; k < rows[r].n; k++)
             mr_store_be64(hashes[k].b, (uint64_t)r << 32 | k);
-        open_version(&c, &p, 1 + r, 68 + r);
+        peer_open_version(&c, &p, 1 + r, 68 + r);
         assert_true(announce_hashes(&c, hashes, rows[r].n, 100));
         if (rows[r].ends)
             peer_expect_end(&c, MR_REASON_PROTOCOL, 3000);
@@ -566,13 +539,13 @@ static void a_transaction_twice_in_a_message_ends_the_session(void **state)
     struct process p;
     struct crowd crowd;
 
-    relay_start(&p, *state);
+    variant_start_quick(&p, *state);
     crowd_open(&crowd, &p, 5, 500, IP(1, 0, 1), 0);
     for (unsigned k = 0; k < 2; k++) {
         struct sample s;
         struct mr_client c;
 
-        open_version(&c, &p, 1 + k, 68);
+        peer_open_version(&c, &p, 1 + k, 68);
         sample_make(&s, 1 + k, 0, 100);
         if (k == 0) { /* in Transactions, with others between */
             struct sample other;
@@ -610,7 +583,7 @@ static void nothing_leaves_twice_and_nothing_comes_back(void **state)
     struct process p;
     struct crowd crowd;
 
-    relay_start(&p, *state);
+    variant_start_quick(&p, *state);
     crowd_open(&crowd, &p, 20, 1, IP(1, 0, 1), 0);
     for (unsigned k = 0; k < 400; k++) {
         unsigned s = crowd_send(&crowd, k % 20, k % 10 == 0 ? 5000 : 100);
@@ -650,7 +623,7 @@ static void old_transactions_are_not_gossiped_again(void **state)
         64; /* what is known of whom is soon forgotten; that it was seen is not */
     variant_start(&p, &v);
     crowd_open(&crowd, &p, 8, 1, IP(1, 0, 1), 0);
-    open_version(&replayer, &p, 999, 68);
+    peer_open_version(&replayer, &p, 999, 68);
     for (unsigned k = 0; k < 300; k++) {
         crowd_send(&crowd, k % 8, 100);
         if (k % 8 == 7)
@@ -680,9 +653,9 @@ static void invalid_transactions_are_discarded_and_cost_nobody_a_session(void **
     unsigned sent = 0;
 
     assert_non_null(root);
-    relay_start(&p, *state);
-    open_version(&bad, &p, 1, 68);
-    open_version(&other, &p, 2, 68);
+    variant_start_quick(&p, *state);
+    peer_open_version(&bad, &p, 1, 68);
+    peer_open_version(&other, &p, 2, 68);
     for (size_t i = 0; i < mr_json_count(invalid); i++) {
         size_t n;
         uint8_t *raw = mr_json_hex_dup(mr_json_get(mr_json_at(invalid, i), "raw"), &n);
@@ -733,15 +706,15 @@ static void wrong_ranges_end_the_session_and_many_right_ones_do_not(void **state
     struct process p;
     struct mr_client c;
 
-    relay_start(&p, *state);
+    variant_start_quick(&p, *state);
     for (unsigned i = 0; i < 2; i++) {
-        open_version(&c, &p, 1 + i, 69);
+        peer_open_version(&c, &p, 1 + i, 69);
         range_send(&c, i == 0 ? 5 : 0, 4, i == 1);
         peer_expect_end(&c, MR_REASON_SUBPROTOCOL, 3000);
         mr_client_close(&c);
     }
     assert_int_equal(process_stat_now(&p, "range_bad"), 2);
-    open_version(&c, &p, 3, 69);
+    peer_open_version(&c, &p, 3, 69);
     for (unsigned i = 0; i < 20000; i++)
         range_send(&c, 0, i % 2 ? 25000000 + i : 1, false);
     range_send(&c, 0, UINT64_MAX, false);
@@ -750,7 +723,7 @@ static void wrong_ranges_end_the_session_and_many_right_ones_do_not(void **state
         fail_msg("ended: reason %u", c.disconnected ? c.reason : 999);
     mr_client_close(&c);
     /* eth/68 has no such message */
-    open_version(&c, &p, 4, 68);
+    peer_open_version(&c, &p, 4, 68);
     assert_true(mr_client_send_wire(&c, 0x10 + MR_ETH_BLOCK_RANGE_UPDATE, mr_span("\xc0", 1)));
     peer_expect_end(&c, MR_REASON_PROTOCOL, 3000);
     mr_client_close(&c);
@@ -765,13 +738,13 @@ static void block_gossip_of_old_is_refused_by_its_id(void **state)
     struct process p;
     uint64_t cpu;
 
-    relay_start(&p, *state);
+    variant_start_quick(&p, *state);
     cpu = process_cpu_ms(&p);
     block[0] = 0xfa, block[1] = 0x9f, block[2] = 0xff, block[3] = 0xf0; /* a list, 10 MiB long */
     for (unsigned i = 0; i < 12; i++) {
         struct mr_client c;
 
-        open_version(&c, &p, 1 + i, 68 + i % 3);
+        peer_open_version(&c, &p, 1 + i, 68 + i % 3);
         mr_client_send_eth(&c, ids[i % MR_COUNT_OF(ids)], mr_span(block, i < 4 ? 3 : 0x9ffff0 + 4));
         mr_client_wait_end(&c, 5000);
         if (c.disconnected)
@@ -800,7 +773,7 @@ static void one_large_transaction_from_everybody_is_work_once(void **state)
     struct sample s;
     uint64_t bytes;
 
-    relay_start(&p, *state);
+    variant_start_quick(&p, *state);
     crowd_open(&crowd, &p, EVERYBODY, 1, IP(1, 0, 1), 0);
     sample_make(&s, 1, 0, 130000);
     bytes = process_stat_now(&p, "bodies_bytes");

@@ -11,8 +11,7 @@
 #include "tests/attacks/crowd.h"
 #include "tests/attacks/variant.h"
 
-#define IP(a, b, c) (0x7f000000u | (uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
-#define MIB         (UINT64_C(1) << 20)
+#define MIB (UINT64_C(1) << 20)
 
 static uint8_t zeros[11u << 20];
 

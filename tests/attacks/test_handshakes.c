@@ -24,7 +24,6 @@
 #define BURST_MS       8  /* between 40 auths: 5,000 a second, or as many as this machine begins */
 #define BUDGET_PERCENT 10 /* of a core: less than a busy machine leaves to the dispatcher */
 #endif
-#define IP(a, b, c) (0x7f000000u | (uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
 
 /* A connection that is begun and not waited for. */
 static int dial(const struct process *p, uint32_t from_ip)

@@ -7,8 +7,6 @@
 
 #include "tests/attacks/crowd.h"
 
-#define IP(a, b, c) (0x7f000000u | (uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
-
 /* One way in which a peer may be hostile; each makes the relay say something at some level. */
 static void be_hostile(const struct process *p, unsigned i)
 {

@@ -18,7 +18,6 @@
 #include "tests/attacks/crowd.h"
 #include "tests/attacks/variant.h"
 
-#define IP(a, b, c) (0x7f000000u | (uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
 #define OBJECTS_MAX 80
 #ifdef MR_SANITIZED
 #define STRICT_PEERS 20
@@ -412,15 +411,11 @@ static void strict_expect_content(const struct crowd *c)
 
 static void attack(const struct process *p, struct crowd *crowd, const struct object *o, unsigned i)
 {
-    struct mr_client_options options = peer_options(10000 + i);
     struct mr_client_message m;
     struct mr_client c;
     enum mr_client_got g;
 
-    options.version_min = options.version_max = 68 + i % 4;
-    if ((g = mr_client_open(&c, &options, p->at, &p->id)))
-        fail_msg("attacker %u: %s %s, reason %u", i, mr_client_got_text(g), c.why,
-                 c.disconnected ? c.reason : 999);
+    peer_open_version(&c, p, 10000 + i, 68 + i % 4);
     if (!bring(&c, o))
         fail_msg("\"%s\" is not asked for", o->name);
     if (o->fate == ENDS) {
@@ -569,10 +564,7 @@ static void wrong_proofs_cost_one_check_each(void **state)
     process_await_equal(&p, "proof_ready", 1, 60000);
     crowd_open(&crowd, &p, 10, 1, IP(1, 0, 1), 0);
     for (unsigned i = 0; i < BURNERS; i++) {
-        struct mr_client_options o = peer_options(2000 + i);
-
-        o.version_min = o.version_max = 68 + i % 4;
-        assert_int_equal(mr_client_open(&burners[i], &o, p.at, &p.id), MR_CLIENT_MESSAGE);
+        peer_open_version(&burners[i], &p, 2000 + i, 68 + i % 4);
         blob_build(&bad[i], &(struct blob_tx){1, 128, 1, MR_WRAPPER_V1, .bad_proof = true},
                    8000 + i);
     }

@@ -15,3 +15,6 @@ struct variant {
 /* The defaults, and --loopback-is-public. */
 void variant_init(struct variant *v);
 void variant_start(struct process *p, const struct variant *v);
+/* One without per-address rules, whose peers have a second for Status and for each answer; shards
+ * is text, as a test's state is. */
+void variant_start_quick(struct process *p, const char *shards);

@@ -31,14 +31,22 @@ struct mr_client_options peer_options(uint64_t seed)
         .secp = peers_secp(), .network = mr_network_find("mainnet"), .key_seed = seed};
 }
 
-void peer_open(struct mr_client *c, const struct process *p, uint64_t seed)
+void peer_open_version(struct mr_client *c, const struct process *p, uint64_t seed,
+                       unsigned version)
 {
     struct mr_client_options o = peer_options(seed);
-    enum mr_client_got g = mr_client_open(c, &o, p->at, &p->id);
+    enum mr_client_got g;
 
+    o.version_min = o.version_max = version;
+    g = mr_client_open(c, &o, p->at, &p->id);
     if (g != MR_CLIENT_MESSAGE)
         fail_msg("peer %llu: %s %s, reason %u", (unsigned long long)seed, mr_client_got_text(g),
                  c->why, c->disconnected ? c->reason : 999);
+}
+
+void peer_open(struct mr_client *c, const struct process *p, uint64_t seed)
+{
+    peer_open_version(c, p, seed, 0);
 }
 
 enum mr_client_got peer_try(struct mr_client *c, const struct process *p, uint64_t seed)

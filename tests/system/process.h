@@ -104,6 +104,9 @@ const struct mr_secp *peers_secp(void); /* one for all of a test's clients */
 struct mr_client_options peer_options(uint64_t seed);
 /* Connects and agrees on Status; fails the test otherwise. */
 void peer_open(struct mr_client *c, const struct process *p, uint64_t seed);
+/* As of this version of eth only; 0: the best. */
+void peer_open_version(struct mr_client *c, const struct process *p, uint64_t seed,
+                       unsigned version);
 /* Connects, shakes hands and says Hello: what came of it. */
 enum mr_client_got peer_try(struct mr_client *c, const struct process *p, uint64_t seed);
 /* The peer gets a Disconnect with this reason and then the end. */
