@@ -1,10 +1,7 @@
 #!/bin/sh
 # A clean toy tree passes check.sh, and each violation alone makes it fail and name the line.
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-toy=$(mktemp -d)
-trap 'rm -rf "$toy"' EXIT
-failures=0
+. "$(dirname "$0")/bites.sh"
 
 fresh() { # a tree that breaks no rule
     rm -rf "$toy"
@@ -22,25 +19,7 @@ fresh() { # a tree that breaks no rule
     printf '#include "node/e.h"\n#include "tests/core/x.h"\n' >"$toy/perf/p.h"
 }
 
-check() { sh "$here/check.sh" "$toy" 2>&1; }
-
-clean() { # clean WHAT
-    if ! output=$(check); then
-        echo "refused, though $1:" "$output"
-        failures=$((failures + 1))
-    fi
-}
-
-caught() { # caught FILE:LINE WHAT
-    if output=$(check); then
-        echo "not caught: $2"
-        failures=$((failures + 1))
-    elif ! printf '%s\n' "$output" | grep -qF "$1: "; then
-        echo "$2: wanted $1, got:" "$output"
-        failures=$((failures + 1))
-    fi
-    fresh
-}
+check() { sh "$here/check.sh" "$toy"; }
 
 function_of() { # function_of LINES
     printf 'int longest(int x)\n{\n'

@@ -1,11 +1,12 @@
 #!/bin/sh
 # purity_bites.sh CC: purity.sh accepts pure code with constant tables, and finds each thing that it is there to find.
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
+. "$(dirname "$0")/bites.sh"
 cc=${1:-cc}
-toy=$(mktemp -d)
-trap 'rm -rf "$toy"' EXIT
-failures=0
+
+fresh() { rm -f "$toy"/*; }
+
+check() { sh "$here/purity.sh" "$toy/toy.a"; }
 
 archive() { # archive NAME SOURCE
     printf '%b\n' "$2" >"$toy/$1.c"
@@ -14,21 +15,12 @@ archive() { # archive NAME SOURCE
 
 pure() { # pure NAME SOURCE
     archive "$1" "$2"
-    if ! sh "$here/purity.sh" "$toy/toy.a"; then
-        echo "refused: $2"
-        failures=$((failures + 1))
-    fi
+    clean "this is allowed: $2"
 }
 
 impure() { # impure NAME SOURCE WHAT
     archive "$1" "$2"
-    if output=$(sh "$here/purity.sh" "$toy/toy.a"); then
-        echo "not found: $3"
-        failures=$((failures + 1))
-    elif ! printf '%s\n' "$output" | grep -q "^$1.c.o: .*$3"; then
-        echo "wanted $3, got: $output"
-        failures=$((failures + 1))
-    fi
+    caught "$1.c.o" "$3" "$3"
 }
 
 pure a 'static const char *const names[] = {"x", "y"};\nconst char *f(int i) { return names[i]; }'

@@ -1,10 +1,7 @@
 #!/bin/sh
 # secrets_bites.sh: secrets.sh accepts a tree whose list fits it, and finds each thing that it is there to find.
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-toy=$(mktemp -d)
-trap 'rm -rf "$toy"' EXIT
-failures=0
+. "$(dirname "$0")/bites.sh"
 
 fresh() { # a writer that is listed, and a file that is listed for the key it holds
     rm -rf "$toy"
@@ -20,24 +17,10 @@ function_of() { # function_of NAME LINE
     printf 'int %s(int x,\n     int y)\n{\n    %s\n}\n' "$1" "$2"
 }
 
-check() { sh "$here/secrets.sh" "$toy" 2>&1; }
-
-caught() { # caught FILE:LINE WHAT
-    if output=$(check); then
-        echo "not caught: $2"
-        failures=$((failures + 1))
-    elif ! printf '%s\n' "$output" | grep -qF "$1: "; then
-        echo "$2: wanted $1, got:" "$output"
-        failures=$((failures + 1))
-    fi
-    fresh
-}
+check() { sh "$here/secrets.sh" "$toy"; }
 
 fresh
-if ! output=$(check); then
-    echo "refused, though nothing is wrong:" "$output"
-    failures=$((failures + 1))
-fi
+clean "nothing is wrong"
 function_of also 'mr_rlpx_seal(jobs, 1, NULL);' >>"$toy/shards/a.c"; caught shards/a.c:9 "a second function that seals"
 function_of greet 'mr_message_put_head(w, t, 1, 2);' >"$toy/shards/b.c"; caught shards/b.c:4 "its name in another file"
 echo 'void f(const struct mr_rlpx_secrets *s);' >"$toy/shards/a.h"; caught shards/a.h:1 "a file that names secrets"
