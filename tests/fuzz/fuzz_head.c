@@ -74,7 +74,7 @@ static void answer(uint32_t slot, uint64_t id, struct mr_span headers)
     MR_ASSERT(told_count == 0);
 }
 
-static uint8_t answer_room[(MR_HEAD_BATCH + 3) * sizeof chain[0][0].rlp];
+static uint8_t answer_room[(MR_HEAD_BATCH + 3) * sizeof chain[0][0].made.rlp];
 
 /* how: rightly, cut, from another branch, a wrong id, with the input's bytes or an odd child. */
 static void answer_somehow(struct program *in, uint8_t arg)
@@ -97,7 +97,7 @@ static void answer_somehow(struct program *in, uint8_t arg)
         struct block b;
 
         odd_make(&b, how % BRANCHES, MR_MIN(at, tips[how % BRANCHES]), program_take(in));
-        MR_ASSERT(mr_rlp_put_raw(&w, b.rlp, b.n) == MR_OK);
+        MR_ASSERT(mr_rlp_put_raw(&w, b.made.rlp, b.made.n) == MR_OK);
     }
     answer(q->slot, q->id + (how >> 7), mr_writer_span(&w));
 }
@@ -284,7 +284,7 @@ static void settle(unsigned branch, bool trusted)
 
     for (uint32_t slot = 0; slot < SLOTS; slot++)
         leave(slot);
-    now.wall_ns = (TIME0 + (uint64_t)SLOT_S * LENGTH) * MR_SECOND;
+    now.wall_ns = (CHAIN_TIME + (uint64_t)CHAIN_SLOT_S * LENGTH) * MR_SECOND;
     join(0, trusted ? 0x40 : 0, (uint8_t)branch);
     join(1, 1, (uint8_t)(trusted ? branch ^ 1 : branch));
     join(2, 2, (uint8_t)(trusted ? branch ^ 1 : branch));
@@ -306,7 +306,7 @@ static void ask(struct program *in, unsigned shard, uint8_t arg)
     uint8_t what = program_take(in);
     struct mr_get_block_headers q = {.by_hash = arg & 1,
                                      .reverse = arg & 2,
-                                     .origin_number = FIRST + what,
+                                     .origin_number = CHAIN_FIRST + what,
                                      .origin_hash = chain[arg % BRANCHES][what].h.hash,
                                      .amount = (arg >> 4) * (arg >> 4),
                                      .skip = (arg >> 2) & 3};
@@ -341,11 +341,12 @@ static uint64_t until_next(void)
 /* To where a block's time is just not ahead of the clock, just ahead, or anywhere. */
 static void clock_set(uint8_t arg, uint32_t how)
 {
-    static const uint8_t before_s[4] = {MR_HEAD_AHEAD_S % SLOT_S, MR_HEAD_AHEAD_S % SLOT_S + 1, 0,
-                                        9};
+    static const uint8_t before_s[4] = {MR_HEAD_AHEAD_S % CHAIN_SLOT_S,
+                                        MR_HEAD_AHEAD_S % CHAIN_SLOT_S + 1, 0, 9};
     uint64_t slots = arg + (how & 1 ? 64u : 0u);
 
-    now.wall_ns = (TIME0 + SLOT_S * slots + SLOT_S - before_s[how >> 1 & 3]) * MR_SECOND;
+    now.wall_ns =
+        (CHAIN_TIME + CHAIN_SLOT_S * slots + CHAIN_SLOT_S - before_s[how >> 1 & 3]) * MR_SECOND;
     pass(0);
 }
 
@@ -420,8 +421,8 @@ static void begin(uint8_t how)
     memset(&round_now, 0, sizeof round_now);
     mails_count = stale = 0;
     lost = false;
-    now = (struct mr_time){.mono_ns = 1000 * MR_SECOND, .wall_ns = TIME0 * MR_SECOND};
-    wall_max_s = TIME0;
+    now = (struct mr_time){.mono_ns = 1000 * MR_SECOND, .wall_ns = CHAIN_TIME * MR_SECOND};
+    wall_max_s = CHAIN_TIME;
     pass(UINT64_C(3000) * MR_SECOND);
 }
 
@@ -433,7 +434,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!network) {
         network = mr_network_find("mainnet");
         mr_relay_options_tiny(&options);
-        chain_make();
+        branches_make();
     }
     how = program_take(&in);
     begin(how);

@@ -55,7 +55,7 @@ static void odd_make(struct block *b, unsigned branch, unsigned at, unsigned odd
  * tells what it heard, or of genesis. */
 static struct mr_head_claim claim_make(struct peer *p, uint8_t arg, const struct mr_hash *genesis)
 {
-    struct mr_head_claim c = {.number = FIRST + tips[arg % BRANCHES]};
+    struct mr_head_claim c = {.number = CHAIN_FIRST + tips[arg % BRANCHES]};
 
     p->branch = arg % BRANCHES;
     p->has_odd = arg & 4;
@@ -124,14 +124,14 @@ static void answer_write(struct mr_writer *w, const struct question *q, unsigned
     unsigned at = chain_find(branch, &q->origin);
 
     if (q->fresh && p->has_odd && mr_hash_equal(&p->odd.h.hash, &q->origin) && count > 0) {
-        MR_ASSERT(mr_rlp_put_raw(w, p->odd.rlp, p->odd.n) == MR_OK);
+        MR_ASSERT(mr_rlp_put_raw(w, p->odd.made.rlp, p->odd.made.n) == MR_OK);
         count--;
         at = chain_find(p->branch, &p->odd.h.parent_hash);
     }
     for (unsigned k = 0; k < count && at < LENGTH && (q->fresh || at <= tips[branch]); k++) {
         const struct block *b = &chain[branch][at];
 
-        MR_ASSERT(mr_rlp_put_raw(w, b->rlp, b->n) == MR_OK);
+        MR_ASSERT(mr_rlp_put_raw(w, b->made.rlp, b->made.n) == MR_OK);
         if (q->fresh && at == 0)
             return;
         at += q->fresh ? -1u : 1u;

@@ -75,7 +75,7 @@ static void window_read(struct window *out, unsigned shard)
     q = (struct mr_get_block_headers){.origin_number = last.number, .amount = 1024};
     MR_ASSERT(served_check(serve(shard, &q, sizeof served), &q) == out->count);
     q.amount = 1;
-    for (q.origin_number = FIRST; q.origin_number < FIRST + LENGTH; q.origin_number++)
+    for (q.origin_number = CHAIN_FIRST; q.origin_number < CHAIN_FIRST + LENGTH; q.origin_number++)
         MR_ASSERT((serve(shard, &q, sizeof served).n > 0) ==
                   (q.origin_number >= last.number && q.origin_number <= out->top));
 }
