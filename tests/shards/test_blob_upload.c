@@ -141,12 +141,9 @@ static void random_peers_stay_within_the_bounds(void **state)
 
 static void start_with(struct stage *st, struct stage_options *o, uint64_t upload_per_s)
 {
-    const struct mr_mail ready = {.kind = MR_MAIL_READY};
-
     o->relay.blob_upload_per_s = upload_per_s;
     stage_init(st, o);
-    stage_mail(st, mr_mesh_service(st->o.shards), MR_MAIL_SURE, &ready);
-    stage_settle(st);
+    stage_blobs_ready(st);
 }
 
 static void start(struct stage *st, uint64_t upload_per_s)

@@ -12,11 +12,9 @@
 static int setup(void **state)
 {
     static struct stage st;
-    const struct mr_mail ready = {.kind = MR_MAIL_READY};
 
     stage_init(&st, NULL);
-    stage_mail(&st, mr_mesh_service(st.o.shards), MR_MAIL_SURE, &ready);
-    stage_settle(&st);
+    stage_blobs_ready(&st);
     *state = &st;
     return 0;
 }
