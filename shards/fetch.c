@@ -39,7 +39,7 @@ static uint32_t entry_new(struct mr_fetch *f, const struct mr_hash *hash, uint64
     return i;
 }
 
-void mr_fetch_entry_free(struct mr_fetch *f, uint32_t i, uint64_t *sources, bool forget_hash)
+void mr_fetch_entry_free(struct mr_fetch *f, uint32_t i, uint64_t *sources)
 {
     struct mr_fetch_entry *e = &f->entries[i];
 
@@ -54,8 +54,7 @@ void mr_fetch_entry_free(struct mr_fetch *f, uint32_t i, uint64_t *sources, bool
         if (sources)
             mr_bitmap_or(sources, sources, bits, f->slots);
     }
-    if (forget_hash)
-        mr_seen_remove(f->seen, &e->hash);
+    mr_seen_remove(f->seen, &e->hash);
     e->state = MR_FETCH_FREE;
     e->next = f->free_head;
     f->free_head = i;
@@ -124,7 +123,7 @@ static void go_on(struct mr_fetch *f, uint32_t i)
     }
     f->count.gave_up++;
     f->entries[i].state = MR_FETCH_ASKED; /* in no list */
-    mr_fetch_entry_free(f, i, NULL, true);
+    mr_fetch_entry_free(f, i, NULL);
     if (f->shards > 1)
         f->hooks.hint(f->hooks.ctx, MR_MAIL_RELEASE, &hash, 0);
 }
@@ -178,14 +177,13 @@ void mr_fetch_free(struct mr_fetch *f)
     free(f);
 }
 
-void mr_fetch_peer_add(struct mr_fetch *f, uint32_t slot, bool trusted)
+void mr_fetch_peer_add(struct mr_fetch *f, uint32_t slot)
 {
     struct mr_fetch_asker *a = &f->askers[slot];
 
     MR_ASSERT(!a->present);
     memset(a, 0, sizeof *a);
     a->present = true;
-    a->trusted = trusted;
     a->order = (struct mr_fetch_list){MR_FETCH_NONE, MR_FETCH_NONE};
     a->next_id = mr_random_u64(f->random) >> 16; /* ids of different peers look alike in nothing */
 }
@@ -255,10 +253,8 @@ static bool source_add(struct mr_fetch *f, uint32_t i, uint32_t slot, uint8_t ty
     struct mr_fetch_entry *e = &f->entries[i];
     unsigned v = 0;
 
-    if (variant_of(f, i, slot) >= 0) {
-        f->count.known++;
+    if (variant_of(f, i, slot) >= 0)
         return false;
-    }
     while (v < MR_MIN(e->variants_count, MR_FETCH_VARIANTS) &&
            (e->variants[v].type != type || e->variants[v].size != size))
         v++;
@@ -352,7 +348,6 @@ bool mr_fetch_take_request(struct mr_fetch *f, uint32_t slot, struct mr_fetch_re
     out->count = a->count;
     a->deadline_ms = now_ms + f->o->request_timeout_ns / 1000000;
     mr_fetch_busy_append(f, slot);
-    f->count.requests++;
     return true;
 }
 
@@ -387,7 +382,7 @@ static void take_over(struct mr_fetch *f, uint32_t i)
     mr_fetch_unlink(f, i);
     if (next_source(f, i) == MR_FETCH_NONE) {
         f->entries[i].state = MR_FETCH_ASKED; /* in no list */
-        mr_fetch_entry_free(f, i, NULL, true);
+        mr_fetch_entry_free(f, i, NULL);
     } else {
         go_on(f, i);
     }
@@ -408,7 +403,7 @@ void mr_fetch_hint(struct mr_fetch *f, unsigned from, unsigned mail_kind,
         const struct mr_seen_entry *s = mr_seen_find(f->seen, hash, (uint32_t)(now_ms / 1000));
 
         if (i != MR_FETCH_NONE)
-            mr_fetch_entry_free(f, i, NULL, true);
+            mr_fetch_entry_free(f, i, NULL);
         else if (s)
             return; /* judged here, or being judged */
         mr_seen_put(f->seen, hash, MR_SEEN_REFUSED, 0, (uint32_t)(a / 1000000000u));

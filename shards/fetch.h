@@ -5,7 +5,6 @@
 #pragma once
 #include "core/base.h"
 #include "core/random.h"
-#include "core/wheel.h"
 #include "shards/options.h"
 #include "shards/seen.h"
 
@@ -13,13 +12,6 @@
 #define MR_FETCH_HASHES_MAX 256          /* of one GetPooledTransactions */
 #define MR_FETCH_BYTES_MAX  (128 * 1024) /* announced sizes of one request */
 #define MR_FETCH_SIZE_ANY   UINT32_MAX   /* of a source whose own word on it is lost */
-
-enum mr_fetch_state {
-    MR_FETCH_FREE,
-    MR_FETCH_WAIT,      /* sources known, none of them idle yet */
-    MR_FETCH_ASKED,     /* of `asked` */
-    MR_FETCH_ELSEWHERE, /* another shard asks; ours at `due_ms` */
-};
 
 /* What a delivered transaction is compared with. */
 enum mr_fetch_delivery {
@@ -49,7 +41,7 @@ struct mr_fetch_hooks {
 };
 
 struct mr_fetch_counters {
-    uint64_t known, over_limit, table_full, fourth_variant, timeouts, gave_up, requests;
+    uint64_t over_limit, table_full, fourth_variant, timeouts, gave_up;
 };
 
 struct mr_fetch *mr_fetch_new(const struct mr_relay_options *o, uint32_t slots, unsigned self,
@@ -58,7 +50,7 @@ struct mr_fetch *mr_fetch_new(const struct mr_relay_options *o, uint32_t slots, 
 void mr_fetch_free(struct mr_fetch *f);
 /* A peer came (idle, nothing announced) or left (its sources are cleared; what it was asked goes to
  * the next source). */
-void mr_fetch_peer_add(struct mr_fetch *f, uint32_t slot, bool trusted);
+void mr_fetch_peer_add(struct mr_fetch *f, uint32_t slot);
 void mr_fetch_peer_remove(struct mr_fetch *f, uint32_t slot);
 /* slot announces hash, not known otherwise (seen: none, or ANNOUNCED). Over a limit: counted and
  * ignored. */
@@ -73,8 +65,8 @@ bool mr_fetch_take_request(struct mr_fetch *f, uint32_t slot, struct mr_fetch_re
  * MR_INVALID: never asked, or answered already (breach). */
 enum mr_err mr_fetch_answer_begin(struct mr_fetch *f, uint32_t slot, uint64_t id, uint32_t *asked);
 /* One item of that answer: was it asked for, and is it as announced? On DELIVERED or WRONG the
- * entry is taken out; sources gets the union of all its sources' bits (words as given to new) for
- * the known-by row. */
+ * entry is taken out; sources gets the union of all its sources' bits (one a slot) for the known-by
+ * row. */
 enum mr_fetch_delivery mr_fetch_delivered(struct mr_fetch *f, uint32_t slot,
                                           const struct mr_hash *hash, uint8_t type, uint32_t size,
                                           uint64_t *sources, uint64_t now_ms);

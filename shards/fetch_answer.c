@@ -80,7 +80,7 @@ enum mr_fetch_delivery mr_fetch_delivered(struct mr_fetch *f, uint32_t slot,
         }
     }
     f->askers[slot].proven |= result == MR_FETCH_DELIVERED;
-    mr_fetch_entry_free(f, i, sources, true);
+    mr_fetch_entry_free(f, i, sources);
     return result;
 }
 
@@ -120,6 +120,6 @@ bool mr_fetch_settle(struct mr_fetch *f, const struct mr_hash *hash, uint64_t *s
 
     if (i == MR_FETCH_NONE)
         return false;
-    mr_fetch_entry_free(f, i, sources, true);
+    mr_fetch_entry_free(f, i, sources);
     return true;
 }

@@ -9,6 +9,13 @@
 /* The last row: sources of whatever else was announced. */
 #define MR_FETCH_ROWS (MR_FETCH_VARIANTS + 1)
 
+enum mr_fetch_state {
+    MR_FETCH_FREE,
+    MR_FETCH_WAIT,      /* sources known, none of them idle yet */
+    MR_FETCH_ASKED,     /* of the peer at `slot` */
+    MR_FETCH_ELSEWHERE, /* another shard asks; ours at `due_ms` */
+};
+
 struct mr_fetch_variant {
     uint32_t size;
     uint8_t type;
@@ -34,7 +41,7 @@ struct mr_fetch_list {
 };
 
 struct mr_fetch_asker {
-    bool present, busy, dangling, trusted;
+    bool present, busy, dangling;
     bool proven; /* has delivered what it was asked for */
     bool timed;  /* busy, and its answer has not begun */
     uint8_t late_next;
@@ -104,9 +111,8 @@ void mr_fetch_busy_remove(struct mr_fetch *f, uint32_t slot);
 /* fetch.c */
 /* The entry of hash, or MR_FETCH_NONE. */
 uint32_t mr_fetch_find(struct mr_fetch *f, const struct mr_hash *hash, uint64_t now_ms);
-/* Forgets the entry, and (if forget_hash) the hash with it. sources: union of its sources, or
- * NULL. */
-void mr_fetch_entry_free(struct mr_fetch *f, uint32_t i, uint64_t *sources, bool forget_hash);
+/* Forgets the entry, and the hash with it. sources: union of its sources, or NULL. */
+void mr_fetch_entry_free(struct mr_fetch *f, uint32_t i, uint64_t *sources);
 /* Its request is void: what it still owes goes to other sources. One that has said that it lacks a
  * hash is no source of it any more; one that is late remains one, though it is not asked: it has
  * announced the hash, and must not hear of it from us. */

@@ -160,7 +160,7 @@ static void activate(struct mr_shard *s, struct mr_peer *p)
     mr_mesh_set_peers(s->setup.mesh, s->setup.self, s->active_count);
     p->cursor = mr_txlog_since(&s->log, s->now_ns, age);
     p->blob_cursor = p->blob_chosen = blobs_since(s, p->cursor);
-    mr_fetch_peer_add(s->fetch, p->slot, p->trusted);
+    mr_fetch_peer_add(s->fetch, p->slot);
     if (!s->setup.policy)
         mr_head_peer_add(s->head, p->slot, p->remote, p->trusted, &p->claim);
     mr_admit_peer_add(s->admit, p->slot, p->generation, p->trusted, s->now_ns);

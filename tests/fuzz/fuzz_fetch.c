@@ -86,7 +86,7 @@ static void peer_toggle(uint32_t p)
 {
     if (!peers[p].present) {
         peers[p] = (struct peer){.present = true};
-        mr_fetch_peer_add(fetch, slots[p], false);
+        mr_fetch_peer_add(fetch, slots[p]);
         return;
     }
     mr_fetch_peer_remove(fetch, slots[p]);

@@ -52,7 +52,7 @@ static int start(void **state, unsigned shards)
     w.f = mr_fetch_new(&w.o, SLOTS, 1 % shards, shards, &w.seen, &hooks, &w.random);
     assert_non_null(w.f);
     for (uint32_t i = 0; i < 8; i++)
-        mr_fetch_peer_add(w.f, i, false);
+        mr_fetch_peer_add(w.f, i);
     *state = &w;
     return 0;
 }
@@ -297,7 +297,7 @@ static void three_liars_do_not_keep_the_fourth_source_out(void **state)
     assert_true(mr_bitmap_test(sources, 3) && mr_bitmap_test(sources, 4));
     assert_false(w->liar[3] || w->liar[4]);
     for (uint32_t i = 0; i < 3; i++)
-        mr_fetch_peer_add(w->f, i, false);
+        mr_fetch_peer_add(w->f, i);
 }
 
 /* Its hash does not cover the sidecar, so one delivery proves nothing about what others said. */
@@ -335,7 +335,7 @@ static void who_has_delivered_before_is_asked_before_strangers(void **state)
             announce(w, slot, n);
         assert_true(mr_fetch_take_request(w->f, 0, &r, 1000)); /* it was the first */
         mr_fetch_peer_remove(w->f, 0);
-        mr_fetch_peer_add(w->f, 0, false);
+        mr_fetch_peer_add(w->f, 0);
         assert_true(mr_fetch_take_request(w->f, 5, &r, 1000));
         assert_int_equal(mr_fetch_answer_begin(w->f, 5, r.id, &asked), MR_OK);
         h = hash_of(n);
@@ -464,7 +464,7 @@ static void random_histories_end_with_nothing_left(void **state)
         case 6:
             if (mr_random_below(&w->random, 50) == 0) {
                 mr_fetch_peer_remove(w->f, slot);
-                mr_fetch_peer_add(w->f, slot, false);
+                mr_fetch_peer_add(w->f, slot);
                 open[slot] = false;
             }
             mr_fetch_hint(w->f, (unsigned)mr_random_below(&w->random, 2) * 2,
