@@ -111,19 +111,28 @@ static uint32_t next_source(struct mr_fetch *f, uint32_t i)
     return idle != MR_FETCH_NONE ? idle : busy;
 }
 
-/* The entry (out of every order) goes to its next source, or is given up. */
-static void go_on(struct mr_fetch *f, uint32_t i)
+/* The entry (out of every order) goes to its next source. False: there is none, it is forgotten. */
+static bool pass_on(struct mr_fetch *f, uint32_t i)
 {
     uint32_t slot = next_source(f, i);
-    struct mr_hash hash = f->entries[i].hash;
 
     if (slot != MR_FETCH_NONE) {
         mr_fetch_order_push(f, i, slot);
-        return;
+        return true;
     }
-    f->count.gave_up++;
     f->entries[i].state = MR_FETCH_ASKED; /* in no list */
     mr_fetch_entry_free(f, i, NULL);
+    return false;
+}
+
+/* As pass_on; one that is given up is left to the other shards. */
+static void go_on(struct mr_fetch *f, uint32_t i)
+{
+    struct mr_hash hash = f->entries[i].hash;
+
+    if (pass_on(f, i))
+        return;
+    f->count.gave_up++;
     if (f->shards > 1)
         f->hooks.hint(f->hooks.ctx, MR_MAIL_RELEASE, &hash, 0);
 }
@@ -185,7 +194,7 @@ void mr_fetch_peer_add(struct mr_fetch *f, uint32_t slot)
     memset(a, 0, sizeof *a);
     a->present = true;
     a->order = (struct mr_fetch_list){MR_FETCH_NONE, MR_FETCH_NONE};
-    a->next_id = mr_random_u64(f->random) >> 16; /* ids of different peers look alike in nothing */
+    a->id = mr_random_u64(f->random) >> 16; /* ids of different peers look alike in nothing */
 }
 
 void mr_fetch_request_end(struct mr_fetch *f, uint32_t slot, bool late)
@@ -194,14 +203,13 @@ void mr_fetch_request_end(struct mr_fetch *f, uint32_t slot, bool late)
 
     mr_fetch_busy_remove(f, slot);
     for (uint32_t k = 0; k < a->count; k++) {
-        struct mr_fetch_entry *e = &f->entries[f->asked[slot].entries[k]];
+        uint32_t i = mr_fetch_owed(f, slot, k);
 
-        if (e->state != MR_FETCH_ASKED || e->slot != slot ||
-            mr_fetch_print(&e->hash) != f->asked[slot].prints[k])
-            continue; /* delivered, or settled meanwhile */
+        if (i == MR_FETCH_NONE)
+            continue;
         if (!late)
-            source_clear(f, f->asked[slot].entries[k], slot);
-        go_on(f, f->asked[slot].entries[k]);
+            source_clear(f, i, slot);
+        go_on(f, i);
     }
     a->count = 0;
 }
@@ -261,8 +269,7 @@ static bool source_add(struct mr_fetch *f, uint32_t i, uint32_t slot, uint8_t ty
     if (v == MR_FETCH_VARIANTS)
         f->count.fourth_variant++;
     if (v == e->variants_count)
-        e->variants[e->variants_count++] =
-            (struct mr_fetch_variant){.size = size, .type = type, .any = v == MR_FETCH_VARIANTS};
+        e->variants[e->variants_count++] = (struct mr_fetch_variant){.size = size, .type = type};
     mr_bitmap_set(mr_fetch_row(f, i, v), slot);
     f->askers[slot].announced++;
     f->announced_total++;
@@ -344,7 +351,7 @@ bool mr_fetch_take_request(struct mr_fetch *f, uint32_t slot, struct mr_fetch_re
         if (f->shards > 1)
             f->hooks.hint(f->hooks.ctx, MR_MAIL_CLAIM, &e->hash, 0);
     }
-    a->id = out->id = a->next_id++;
+    out->id = ++a->id;
     out->count = a->count;
     a->deadline_ms = now_ms + f->o->request_timeout_ns / 1000000;
     mr_fetch_busy_append(f, slot);
@@ -380,12 +387,7 @@ static void claimed(struct mr_fetch *f, unsigned from, uint32_t i, const struct 
 static void take_over(struct mr_fetch *f, uint32_t i)
 {
     mr_fetch_unlink(f, i);
-    if (next_source(f, i) == MR_FETCH_NONE) {
-        f->entries[i].state = MR_FETCH_ASKED; /* in no list */
-        mr_fetch_entry_free(f, i, NULL);
-    } else {
-        go_on(f, i);
-    }
+    (void)pass_on(f, i); /* no hint if it is forgotten: the claim was the other shard's */
 }
 
 void mr_fetch_hint(struct mr_fetch *f, unsigned from, unsigned mail_kind,

@@ -49,11 +49,11 @@ void mr_fetch_met(struct mr_fetch *f, uint32_t slot, const struct mr_hash *hash)
     (void)was_asked(f, slot, hash);
 }
 
-static bool variant_matches(const struct mr_fetch_variant *v, uint8_t type, uint32_t size)
+static bool matches(const struct mr_fetch_variant *v, uint8_t type, uint32_t size)
 {
     uint32_t off = v->size > size ? v->size - size : size - v->size;
 
-    return v->any || (v->type == type && (off <= SIZE_TOLERANCE || v->size == MR_FETCH_SIZE_ANY));
+    return v->type == type && (off <= SIZE_TOLERANCE || v->size == MR_FETCH_SIZE_ANY);
 }
 
 enum mr_fetch_delivery mr_fetch_delivered(struct mr_fetch *f, uint32_t slot,
@@ -70,7 +70,7 @@ enum mr_fetch_delivery mr_fetch_delivered(struct mr_fetch *f, uint32_t slot,
     for (unsigned v = 0; v < f->entries[i].variants_count; v++) {
         const uint64_t *bits = mr_fetch_row(f, i, v);
 
-        if (variant_matches(&f->entries[i].variants[v], type, size))
+        if (v == MR_FETCH_VARIANTS || matches(&f->entries[i].variants[v], type, size))
             continue;
         for (size_t s = 0; (s = mr_bitmap_next(bits, f->slots, s)) != MR_BITMAP_NONE; s++) {
             if (s == slot)
@@ -91,11 +91,10 @@ static void rest_ask_again(struct mr_fetch *f, uint32_t slot)
     struct mr_fetch_asker *a = &f->askers[slot];
 
     for (uint32_t k = a->count; a->reached > 0 && k-- > a->reached;) {
-        struct mr_fetch_entry *e = &f->entries[f->asked[slot].entries[k]];
+        uint32_t i = mr_fetch_owed(f, slot, k);
 
-        if (e->state == MR_FETCH_ASKED && e->slot == slot &&
-            mr_fetch_print(&e->hash) == f->asked[slot].prints[k])
-            mr_fetch_order_unshift(f, f->asked[slot].entries[k], slot);
+        if (i != MR_FETCH_NONE)
+            mr_fetch_order_unshift(f, i, slot);
     }
 }
 
@@ -103,7 +102,7 @@ void mr_fetch_answer_end(struct mr_fetch *f, uint32_t slot)
 {
     struct mr_fetch_asker *a = &f->askers[slot];
 
-    if (!a->present || !a->busy)
+    if (!a->busy)
         return;
     rest_ask_again(f, slot);
     mr_fetch_request_end(f, slot, false);

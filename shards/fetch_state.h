@@ -6,7 +6,7 @@
 
 #define MR_FETCH_NONE     UINT32_MAX
 #define MR_FETCH_LATE_IDS 8 /* requests that timed out: their answers are late, not unasked */
-/* The last row: sources of whatever else was announced. */
+/* The last row: sources of whatever else was announced, which is not held against them. */
 #define MR_FETCH_ROWS (MR_FETCH_VARIANTS + 1)
 
 enum mr_fetch_state {
@@ -19,7 +19,6 @@ enum mr_fetch_state {
 struct mr_fetch_variant {
     uint32_t size;
     uint8_t type;
-    bool any; /* the last row: what its sources announced is not known, and not held against them */
 };
 
 /* A hash that is wanted. In one peer's order while WAIT, in the waiting list too; in the list of
@@ -47,9 +46,8 @@ struct mr_fetch_asker {
     uint8_t late_next;
     uint32_t announced;         /* entries that name it as a source */
     struct mr_fetch_list order; /* WAIT entries that it is to be asked for */
-    uint64_t next_id;
     uint64_t late_ids[MR_FETCH_LATE_IDS];
-    /* the request in flight */
+    /* the request in flight, or the last one */
     uint64_t id, deadline_ms;
     uint32_t count, cursor, reached; /* reached: behind the last item that was delivered */
     uint32_t busy_prev, busy_next;
@@ -89,6 +87,18 @@ static inline uint64_t *mr_fetch_row(const struct mr_fetch *f, uint32_t i, unsig
 static inline uint64_t mr_fetch_print(const struct mr_hash *h)
 {
     return mr_load_le64(h->b);
+}
+
+/* The entry of the k-th hash of a peer's request; MR_FETCH_NONE: delivered, or settled meanwhile.
+ */
+static inline uint32_t mr_fetch_owed(const struct mr_fetch *f, uint32_t slot, uint32_t k)
+{
+    uint32_t i = f->asked[slot].entries[k];
+    const struct mr_fetch_entry *e = &f->entries[i];
+    bool owed = e->state == MR_FETCH_ASKED && e->slot == slot &&
+                mr_fetch_print(&e->hash) == f->asked[slot].prints[k];
+
+    return owed ? i : MR_FETCH_NONE;
 }
 
 /* fetch_lists.c */
