@@ -21,7 +21,8 @@ struct hub {
     struct mr_relay_options relay;
     const char *addr;
     uint32_t port;
-    bool pin, busy_poll;
+    bool pin;
+    const char *keccak; /* which variant: chosen before threads exist */
     struct mr_secp *secp;
     struct mr_secp_keypair self;
     struct mr_runtime *runtime;
@@ -48,14 +49,21 @@ static int fail(const char *sentence)
     return 1;
 }
 
-static bool key_make(struct hub *h)
+static bool key_make(struct hub *h, char *error, size_t cap)
 {
+    const char *broken;
     uint8_t seed[32];
 
     mr_entropy_system(NULL, seed, sizeof seed);
     h->secp = mr_secp_create(seed);
-    if (!h->secp || mr_crypto_self_test(h->secp))
+    if (!h->secp) {
+        snprintf(error, cap, "no memory for keys");
         return false;
+    }
+    if ((broken = mr_crypto_self_test(h->secp))) {
+        snprintf(error, cap, "the self-test of %s failed", broken);
+        return false;
+    }
     mr_secp_keypair_make(h->secp, &h->self, mr_entropy_system, NULL);
     return true;
 }
@@ -66,8 +74,8 @@ static void say_enode(const struct hub *h)
     char text[MR_ENODE_TEXT_MAX];
 
     e.udp_port = e.tcp.port;
-    printf("millrace-hub: %u shards, keccak %s\n%s\n", mr_runtime_shards(h->runtime),
-           mr_keccak_select(), mr_enode_text(text, &e));
+    printf("millrace-hub: %u shards, keccak %s\n%s\n", mr_runtime_shards(h->runtime), h->keccak,
+           mr_enode_text(text, &e));
     fflush(stdout);
 }
 
@@ -150,8 +158,11 @@ int main(int argc, char **argv)
     if (!mr_flags_parse(flags, MR_COUNT_OF(flags), argc, argv, NULL, &words, 0, error,
                         sizeof error))
         return fail(error);
-    if (mr_log_open(&log) != MR_OK || !key_make(&h) || !mr_ring_probe(error, sizeof error))
-        return fail("keys, log or io_uring could not be had");
+    h.keccak = mr_keccak_select();
+    if (mr_log_open(&log) != MR_OK)
+        return fail("no log can be opened");
+    if (!key_make(&h, error, sizeof error) || !mr_ring_probe(error, sizeof error))
+        return fail(error);
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
     mr_descriptors_raise();
