@@ -7,10 +7,10 @@
  * Windows are what shards use: 64 small frames or 8 large ones a call. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "crypto/keccak_variant.h"
 #include "net/rlpx/frame.h"
+#include "perf/bench_clock.h"
 
 #define SESSIONS   1000
 #define WINDOW_MAX 64
@@ -24,14 +24,6 @@ static uint8_t payload[SIZE_MAX_];
 static struct mr_span spans[SPANS_MAX];
 static struct mr_frame frame;
 static struct mr_keccak_stats stats;
-
-static double cpu_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static void fill(uint8_t *p, size_t n)
 {
@@ -142,30 +134,31 @@ static void unseal(size_t first, size_t n)
 static void round_of(double ns[MEASURES], size_t window)
 {
     static struct mr_aes_ctr ctr;
-    double owed = 0, t[2 * MEASURES];
+    uint64_t t[MEASURES + 2];
+    double owed = 0;
 
     for (size_t at = 0; at < SESSIONS; at += window) {
         size_t n = MR_MIN(SESSIONS - at, window);
 
-        t[0] = cpu_ns();
+        t[0] = mr_bench_cpu_ns();
         seal_lanes(at, n);
-        t[1] = cpu_ns();
+        t[1] = mr_bench_cpu_ns();
         unseal(at, n);
-        t[2] = cpu_ns();
+        t[2] = mr_bench_cpu_ns();
         seal_alone(at, n);
-        t[3] = cpu_ns();
+        t[3] = mr_bench_cpu_ns();
         unseal(at, n); /* the receivers follow */
-        t[4] = cpu_ns();
+        t[4] = mr_bench_cpu_ns();
         for (size_t i = 0; i < n; i++)
             mr_aes_ctr_xor(&sessions[at + i].aes, &ctr, out[i], payload, (frame.size + 31u) & ~15u);
-        t[5] = cpu_ns();
+        t[5] = mr_bench_cpu_ns();
         permute_for(n, &owed);
-        t[6] = cpu_ns();
-        ns[LANES] += t[1] - t[0];
-        ns[UNSEAL] += t[2] - t[1];
-        ns[ONE] += t[3] - t[2];
-        ns[AES] += t[5] - t[4];
-        ns[KECCAK] += t[6] - t[5];
+        t[6] = mr_bench_cpu_ns();
+        ns[LANES] += (double)(t[1] - t[0]);
+        ns[UNSEAL] += (double)(t[2] - t[1]);
+        ns[ONE] += (double)(t[3] - t[2]);
+        ns[AES] += (double)(t[5] - t[4]);
+        ns[KECCAK] += (double)(t[6] - t[5]);
     }
 }
 

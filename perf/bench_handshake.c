@@ -6,10 +6,10 @@
  * With prepared keys the key pairs are made beforehand. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "crypto/ct.h"
 #include "net/rlpx/handshake.h"
+#include "perf/bench_clock.h"
 
 #define ROUNDS_MAX 100000
 
@@ -30,27 +30,19 @@ struct bench {
     struct mr_secp *secp;
     struct mr_secp_keypair a, b;
     struct mr_rlpx_ephemerals prepared;
-    uint32_t *ns[FIGURES];
+    double *ns[FIGURES];
     size_t round;
     uint64_t since;
 };
 
-static uint64_t cpu_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void begin(struct bench *b)
 {
-    b->since = cpu_ns();
+    b->since = mr_bench_cpu_ns();
 }
 
 static void end(struct bench *b, enum figure f)
 {
-    b->ns[f][b->round] = (uint32_t)(cpu_ns() - b->since);
+    b->ns[f][b->round] = (double)(mr_bench_cpu_ns() - b->since);
 }
 
 static void must(bool ok)
@@ -99,7 +91,7 @@ static void whole(struct bench *b, bool prepared)
     must(mr_rlpx_handshake_init_initiator(&out, b->secp, &b->a, &b->b.pub, keys, mr_entropy_system,
                                           NULL) == MR_OK);
     must(mr_rlpx_handshake_start(&out, &w) == MR_OK);
-    outbound = cpu_ns() - b->since;
+    outbound = mr_bench_cpu_ns() - b->since;
 
     mr_rlpx_ephemerals_make(b->secp, &b->prepared, mr_entropy_system, NULL);
     begin(b);
@@ -119,17 +111,9 @@ static void whole(struct bench *b, bool prepared)
     end(b, prepared ? OUTBOUND_PREPARED : OUTBOUND);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 static double median_us(struct bench *b, enum figure f)
 {
-    qsort(b->ns[f], b->round, sizeof *b->ns[f], by_value);
-    return b->ns[f][b->round / 2] / 1000.0;
+    return mr_bench_median(b->ns[f], b->round) / 1000;
 }
 
 static void line(const char *what, double us, double floor_us)

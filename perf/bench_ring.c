@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "net/uring/ring.h"
 #include "net/uring/socket.h"
+#include "perf/bench_clock.h"
 
 #define SOCKETS    1000
 #define WINDOW     64
@@ -34,14 +34,6 @@ static void stop(const char *what)
 {
     fprintf(stderr, "bench_ring: %s: %s\n", what, strerror(errno));
     exit(1);
-}
-
-static double cpu_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
 /* Waits until n completions have come; their results must all be `res`, where it is not negative.
@@ -119,18 +111,12 @@ static void empty_far_ends(struct bench *b)
         }
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 int main(int argc, char **argv)
 {
     const struct mr_ring_options options = {.entries = 1024, .completions = 4096, .files = SOCKETS};
     struct bench *b = calloc(1, sizeof *b);
     size_t rounds = argc > 2 ? strtoul(argv[2], NULL, 10) : 200;
+    double median[WAYS];
     char sentence[512];
 
     if (!b)
@@ -154,17 +140,17 @@ int main(int argc, char **argv)
     connect_all(b);
     for (size_t r = 0; r < rounds; r++)
         for (enum way way = 0; way < WAYS; way++) {
-            double begin = cpu_us();
+            uint64_t begin = mr_bench_cpu_ns();
             round_of(b, way);
-            b->us[way][r] = (cpu_us() - begin) / SOCKETS;
+            b->us[way][r] = (double)(mr_bench_cpu_ns() - begin) / 1e3 / SOCKETS;
             empty_far_ends(b);
         }
     for (enum way way = 0; way < WAYS; way++)
-        qsort(b->us[way], rounds, sizeof(double), by_value);
+        median[way] = mr_bench_median(b->us[way], rounds); /* and sorts */
     for (enum way way = 0; way < WAYS; way++)
         printf("%-24s %5zu bytes  median %6.3f  p10 %6.3f  p90 %6.3f us/message  ratio %.3f\n",
-               names[way], b->bytes, b->us[way][rounds / 2], b->us[way][rounds / 10],
-               b->us[way][rounds * 9 / 10], b->us[way][rounds / 2] / b->us[PLAIN][rounds / 2]);
+               names[way], b->bytes, median[way], b->us[way][rounds / 10],
+               b->us[way][rounds * 9 / 10], median[way] / median[PLAIN]);
     mr_ring_close(b->ring);
     free(b);
     return 0;

@@ -7,9 +7,9 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "crypto/keccak.h"
+#include "perf/bench_clock.h"
 #include "tests/shards/helper_shard.h"
 
 #define HASHES      4000
@@ -26,23 +26,15 @@ struct bench {
     uint64_t since_ns, turn_ns;
 };
 
-static uint64_t cpu_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void on_turn(struct stage *st, unsigned shard, bool begins)
 {
     struct bench *b = st->ctx;
 
     (void)shard;
     if (begins)
-        b->since_ns = cpu_ns();
+        b->since_ns = mr_bench_cpu_ns();
     else
-        b->turn_ns += cpu_ns() - b->since_ns;
+        b->turn_ns += mr_bench_cpu_ns() - b->since_ns;
 }
 
 static void open_stage(struct bench *b, uint32_t peers)
@@ -116,11 +108,11 @@ static double recovery_ns(struct bench *b)
     mr_secp_keypair_make(b->st.secp, &key, mr_entropy_system, NULL);
     if (!mr_secp_sign(b->st.secp, sig, &h, key.key))
         abort();
-    since = cpu_ns();
+    since = mr_bench_cpu_ns();
     for (uint32_t i = 0; i < RECOVERIES; i++)
         if (!mr_secp_recover(b->st.secp, &id, &h, sig))
             abort();
-    return (double)(cpu_ns() - since) / RECOVERIES;
+    return (double)(mr_bench_cpu_ns() - since) / RECOVERIES;
 }
 
 static void bench_validated(struct bench *b)

@@ -16,9 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "core/json.h"
 #include "crypto/keccak.h"
-#include "perf/limit_clock.h"
+#include "perf/bench_clock.h"
 #include "perf/limit_crypto.h"
 #include "perf/limit_handshake.h"
 #include "perf/limit_kernel.h"
@@ -68,17 +69,17 @@ static bool round_of(struct limit *l, enum measure m)
     uint64_t crypto_ns = 0, all_ns = 0;
 
     for (uint32_t at = 0; at < l->o.peers; at += l->crypto.window) {
-        const uint64_t t = mr_limit_cpu_ns();
+        const uint64_t t = mr_bench_cpu_ns();
         uint32_t n = MR_MIN(l->crypto.window, l->o.peers - at);
 
         if (parts[m]) {
             mr_limit_crypto_window(&l->crypto, at, parts[m]);
-            crypto_ns += mr_limit_cpu_ns() - t;
+            crypto_ns += mr_bench_cpu_ns() - t;
         }
         if (sends &&
             !mr_limit_kernel_send(&l->kernel, at, n, l->crypto.out, l->crypto.block_bytes, way))
             return false;
-        all_ns += mr_limit_cpu_ns() - t;
+        all_ns += mr_bench_cpu_ns() - t;
     }
     l->us[m][l->rounds] = (double)all_ns / 1e3 / deliveries;
     l->user_us[m][l->rounds] = (double)crypto_ns / 1e3 / deliveries;
@@ -87,7 +88,7 @@ static bool round_of(struct limit *l, enum measure m)
 
 static bool path(struct limit *l)
 {
-    const uint64_t end_ns = mr_limit_wall_ns() + (uint64_t)(l->o.seconds * MEASURES * 1e9);
+    const uint64_t end_ns = mr_clock_now().mono_ns + (uint64_t)(l->o.seconds * MEASURES * 1e9);
     const size_t rounds_max = l->o.rounds ? l->o.rounds : ROUNDS_MAX;
 
     /* The first round warms caches and connections. */
@@ -99,7 +100,7 @@ static bool path(struct limit *l)
             if (!round_of(l, m))
                 return false;
         l->rounds++;
-    } while (l->rounds < rounds_max && (l->o.rounds || mr_limit_wall_ns() < end_ns));
+    } while (l->rounds < rounds_max && (l->o.rounds || mr_clock_now().mono_ns < end_ns));
     return true;
 }
 
@@ -136,9 +137,9 @@ static void report_path(struct limit *l, struct mr_json *j, bool text)
     enum measure least;
 
     for (enum measure m = 0; m < MEASURES; m++)
-        us[m] = mr_limit_median(l->us[m], l->rounds);
+        us[m] = mr_bench_median(l->us[m], l->rounds);
     least = us[PATH_RING] < us[PATH_SEND] ? PATH_RING : PATH_SEND;
-    user_us = mr_limit_median(l->user_us[least], l->rounds);
+    user_us = mr_bench_median(l->user_us[least], l->rounds);
     mr_json_set_u64(j, "peers", l->o.peers);
     mr_json_set_u64(j, "frame_bytes", l->o.frame_bytes);
     mr_json_set_u64(j, "coalesce", l->o.coalesce);

@@ -4,9 +4,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "crypto/secp.h"
 #include "net/uring/socket.h"
-#include "perf/limit_clock.h"
+#include "perf/bench_clock.h"
 
 #define ROUNDS_MAX 4096
 /* Accepted at a time; few in all, as each leaves a port in TIME_WAIT for a while. */
@@ -26,7 +27,7 @@ struct bench {
 
 static void note(struct bench *b, enum figure f, uint64_t since_ns, unsigned operations)
 {
-    double us = (double)(mr_limit_cpu_ns() - since_ns) / 1e3 / operations;
+    double us = (double)(mr_bench_cpu_ns() - since_ns) / 1e3 / operations;
 
     b->us[f][b->rounds[f]++] = us;
 }
@@ -41,15 +42,15 @@ static bool curve(struct bench *b)
     hash.b[1] = (uint8_t)b->rounds[ECDH];
     if (!mr_secp_sign(b->secp, sig, &hash, b->theirs.key))
         return false;
-    t = mr_limit_cpu_ns();
+    t = mr_bench_cpu_ns();
     if (!mr_secp_ecdh_x(b->secp, x, &b->theirs.pub, b->ours.key))
         return false;
     note(b, ECDH, t, 1);
-    t = mr_limit_cpu_ns();
+    t = mr_bench_cpu_ns();
     if (!mr_secp_recover(b->secp, &who, &hash, sig))
         return false;
     note(b, RECOVER, t, 1);
-    t = mr_limit_cpu_ns();
+    t = mr_bench_cpu_ns();
     if (!mr_secp_public(b->secp, &who, b->ours.key))
         return false;
     note(b, KEYPAIR, t, 1);
@@ -67,7 +68,7 @@ static bool connections(struct bench *b)
         near[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         ok = connect(near[i], (const struct sockaddr *)&b->at, sizeof b->at) == 0 && ok;
     }
-    t = mr_limit_cpu_ns();
+    t = mr_bench_cpu_ns();
     for (unsigned i = 0; i < ACCEPTS; i++) {
         far[i] = accept4(b->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         ok = far[i] >= 0 && ok;
@@ -103,18 +104,19 @@ static bool begin(struct bench *b)
 bool mr_limit_handshake_measure(struct mr_limit_handshake *out, double seconds)
 {
     static struct bench b;
-    const uint64_t end_ns = mr_limit_wall_ns() + (uint64_t)(seconds * 1e9);
+    const uint64_t end_ns = mr_clock_now().mono_ns + (uint64_t)(seconds * 1e9);
     bool ok;
 
     memset(&b, 0, sizeof b);
     ok = begin(&b);
-    while (ok && b.rounds[ECDH] < ROUNDS_MAX && (b.rounds[ECDH] < 3 || mr_limit_wall_ns() < end_ns))
+    while (ok && b.rounds[ECDH] < ROUNDS_MAX &&
+           (b.rounds[ECDH] < 3 || mr_clock_now().mono_ns < end_ns))
         ok = curve(&b) && (b.rounds[ACCEPT] >= ACCEPT_ALL / ACCEPTS || connections(&b));
     if (ok) {
-        out->ecdh_us = mr_limit_median(b.us[ECDH], b.rounds[ECDH]);
-        out->recover_us = mr_limit_median(b.us[RECOVER], b.rounds[RECOVER]);
-        out->keypair_us = mr_limit_median(b.us[KEYPAIR], b.rounds[KEYPAIR]);
-        out->accept_us = mr_limit_median(b.us[ACCEPT], b.rounds[ACCEPT]);
+        out->ecdh_us = mr_bench_median(b.us[ECDH], b.rounds[ECDH]);
+        out->recover_us = mr_bench_median(b.us[RECOVER], b.rounds[RECOVER]);
+        out->keypair_us = mr_bench_median(b.us[KEYPAIR], b.rounds[KEYPAIR]);
+        out->accept_us = mr_bench_median(b.us[ACCEPT], b.rounds[ACCEPT]);
         out->sum_us = 4 * out->ecdh_us + out->recover_us + 2 * out->keypair_us + out->accept_us;
     }
     if (b.listener >= 0)

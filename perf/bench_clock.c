@@ -1,24 +1,14 @@
-#include "perf/limit_clock.h"
+#include "perf/bench_clock.h"
 
 #include <stdlib.h>
 #include <time.h>
 
-static uint64_t read_ns(clockid_t clock)
+uint64_t mr_bench_cpu_ns(void)
 {
     struct timespec t;
 
-    clock_gettime(clock, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-uint64_t mr_limit_cpu_ns(void)
-{
-    return read_ns(CLOCK_THREAD_CPUTIME_ID);
-}
-
-uint64_t mr_limit_wall_ns(void)
-{
-    return read_ns(CLOCK_MONOTONIC);
 }
 
 static int by_value(const void *a, const void *b)
@@ -28,7 +18,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double mr_limit_median(double *values, size_t n)
+double mr_bench_median(double *values, size_t n)
 {
     MR_ASSERT(n > 0);
     qsort(values, n, sizeof *values, by_value);
