@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/random.h"
 #include "crypto/keccak_variant.h"
 #include "net/rlpx/frame.h"
 #include "perf/bench_clock.h"
@@ -24,16 +25,7 @@ static uint8_t payload[SIZE_MAX_];
 static struct mr_span spans[SPANS_MAX];
 static struct mr_frame frame;
 static struct mr_keccak_stats stats;
-
-static void fill(uint8_t *p, size_t n)
-{
-    static uint64_t s = 88172645463325252u;
-
-    for (size_t i = 0; i < n; i++) {
-        s ^= s << 13, s ^= s >> 7, s ^= s << 17;
-        p[i] = (uint8_t)s;
-    }
-}
+static struct mr_random source;
 
 /* Sponge offsets are random, as handshakes leave them. */
 static void begin(void)
@@ -42,7 +34,10 @@ static void begin(void)
         struct mr_rlpx_secrets s, t;
         uint8_t packet[600], len[2];
 
-        fill(s.aes, 32), fill(s.mac, 32), fill(packet, sizeof packet), fill(len, 2);
+        mr_random_fill(&source, s.aes, 32);
+        mr_random_fill(&source, s.mac, 32);
+        mr_random_fill(&source, packet, sizeof packet);
+        mr_random_fill(&source, len, 2);
         mr_keccak_init(&s.egress);
         mr_keccak_update(&s.egress, packet, 300u + len[0]);
         mr_keccak_init(&s.ingress);
@@ -210,7 +205,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_frame [ROUNDS [SPANS]] (1 to %d spans)\n", SPANS_MAX);
         return 2;
     }
-    fill(payload, sizeof payload);
+    mr_random_init(&source, 1);
+    mr_random_fill(&source, payload, sizeof payload);
     slab = calloc(WINDOW_MAX, OUT_CAP);
     if (!slab)
         return 1;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/random.h"
 #include "crypto/keccak_variant.h"
 #include "net/rlpx/frame.h"
 
@@ -29,16 +30,6 @@ struct group {
     uint8_t seed[LANES][MR_AES_BLOCK];
 };
 
-static void fill(void *out, size_t n, uint64_t *s)
-{
-    uint8_t *p = out;
-
-    for (size_t i = 0; i < n; i++) {
-        *s ^= *s << 13, *s ^= *s >> 7, *s ^= *s << 17;
-        p[i] = (uint8_t)*s;
-    }
-}
-
 static bool memory_new(struct mr_limit_crypto *c)
 {
     const size_t lane_state = LANES * MR_KECCAK_WORDS * sizeof(uint64_t);
@@ -61,7 +52,7 @@ static bool memory_new(struct mr_limit_crypto *c)
 bool mr_limit_crypto_init(struct mr_limit_crypto *c, uint32_t peers_count, uint32_t frame_bytes,
                           uint32_t coalesce)
 {
-    uint64_t seed = 88172645463325252u;
+    struct mr_random random;
 
     MR_ASSERT(peers_count > 0 && peers_count <= MR_LIMIT_PEERS_MAX);
     MR_ASSERT(coalesce > 0 && coalesce <= MR_LIMIT_COALESCE_MAX);
@@ -78,16 +69,17 @@ bool mr_limit_crypto_init(struct mr_limit_crypto *c, uint32_t peers_count, uint3
         mr_limit_crypto_fini(c);
         return false;
     }
-    fill(c->plain, (size_t)coalesce * c->text_bytes, &seed);
+    mr_random_init(&random, 1);
+    mr_random_fill(&random, c->plain, (size_t)coalesce * c->text_bytes);
     for (uint32_t i = 0; i < peers_count; i++) {
         uint8_t key[32];
 
         memset(&c->peers[i], 0, sizeof c->peers[i]);
-        fill(key, sizeof key, &seed);
+        mr_random_fill(&random, key, sizeof key);
         mr_aes256_init(&c->peers[i].aes, key);
-        fill(key, sizeof key, &seed);
+        mr_random_fill(&random, key, sizeof key);
         mr_aes256_init(&c->peers[i].mac, key);
-        c->peers[i].behind = (key[0] | (uint32_t)key[1] << 8) % MR_KECCAK_RATE;
+        c->peers[i].behind = (uint32_t)mr_random_below(&random, MR_KECCAK_RATE);
     }
     return true;
 }
