@@ -172,14 +172,16 @@ static bool send_through_ring(struct mr_limit_kernel *k, uint32_t first, uint32_
 
     for (uint32_t i = 0; i < n; i++)
         if (mr_ring_send(k->ring, mr_file(first + i), blocks[i], bytes, mr_op_pack(1, i, 0)))
-            return false;
+            MR_ASSERT(!"a window fits the ring");
     mr_ring_submit(k->ring);
     for (;;) {
         unsigned got = mr_ring_completions(k->ring, c, MR_COUNT_OF(c));
 
         for (unsigned i = 0; i < got; i++)
-            if (c[i].res < 0 || (size_t)c[i].res != bytes)
+            if (c[i].res < 0 || (size_t)c[i].res != bytes) {
+                errno = c[i].res < 0 ? -c[i].res : EIO;
                 return false;
+            }
         left -= got;
         if (left == 0)
             return true;
@@ -194,9 +196,14 @@ bool mr_limit_kernel_send(struct mr_limit_kernel *k, uint32_t first, uint32_t n,
     k->sent += (uint64_t)n * bytes;
     if (way == MR_LIMIT_RING)
         return send_through_ring(k, first, n, blocks, bytes);
-    for (uint32_t i = 0; i < n; i++)
-        if (send(k->fds[first + i], blocks[i], bytes, MSG_NOSIGNAL) != (ssize_t)bytes)
+    for (uint32_t i = 0; i < n; i++) {
+        ssize_t sent = send(k->fds[first + i], blocks[i], bytes, MSG_NOSIGNAL);
+
+        if (sent != (ssize_t)bytes) {
+            errno = sent < 0 ? errno : EIO;
             return false;
+        }
+    }
     return true;
 }
 

@@ -26,10 +26,11 @@ MR_MUST_USE bool mr_limit_kernel_open(struct mr_limit_kernel *k, uint32_t count,
 void mr_limit_kernel_close(struct mr_limit_kernel *k);
 
 /* Sends blocks[i] of that many bytes through socket first + i, for i below n <= 64; the blocks may
- * be used again when it returns. False: a send failed or fell short. */
+ * be used again when it returns. False: a send failed or fell short; errno tells. */
 MR_MUST_USE bool mr_limit_kernel_send(struct mr_limit_kernel *k, uint32_t first, uint32_t n,
                                       uint8_t *const *blocks, size_t bytes, enum mr_limit_way way);
-/* Waits until the child has read all that was sent. False: it has not within 10 s. */
+/* Waits until the child has read all that was sent. False: it has not within 10 s; errno
+ * tells. */
 MR_MUST_USE bool mr_limit_kernel_drain(struct mr_limit_kernel *k);
 
 /* Pins the calling thread to a CPU; false if it may not run there. */
