@@ -3,14 +3,12 @@
  * can cost. CPU time of this process's one thread; the far ends are a child's.
  *
  *   millrace-limit --peers N --frame-bytes B [--coalesce K]   one message is B bytes of frame data
- *                  [--handshake] [--seconds S] [--rounds R]
- *                  [--cpu C] [--sink-cpu D] [--json FILE|-]
+ *                  [--handshake] [--seconds S] [--cpu C] [--sink-cpu D] [--json FILE|-]
  *
  * AES alone, Keccak alone, the sends alone and all three, window by window, take turns in rounds of
  * one block to every peer, so that a disturbed machine disturbs all alike; medians are printed. The
  * floor is the row with all three, by the cheaper way of sending. */
 #include <errno.h>
-#include <getopt.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +17,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "crypto/keccak.h"
+#include "node/flags.h"
 #include "perf/bench_clock.h"
 #include "perf/limit_crypto.h"
 #include "perf/limit_handshake.h"
@@ -30,7 +29,7 @@
 enum measure { AES, KECCAK, SEND, RING, PATH_SEND, PATH_RING, MEASURES };
 
 struct options {
-    uint32_t peers, frame_bytes, coalesce, rounds;
+    uint32_t peers, frame_bytes, coalesce;
     bool handshake;
     double seconds; /* each measure */
     int cpu, sink_cpu;
@@ -89,7 +88,6 @@ static bool round_of(struct limit *l, enum measure m)
 static bool path(struct limit *l)
 {
     const uint64_t end_ns = mr_clock_now().mono_ns + (uint64_t)(l->o.seconds * MEASURES * 1e9);
-    const size_t rounds_max = l->o.rounds ? l->o.rounds : ROUNDS_MAX;
 
     /* The first round warms caches and connections. */
     for (enum measure m = 0; m < MEASURES; m++)
@@ -100,7 +98,7 @@ static bool path(struct limit *l)
             if (!round_of(l, m))
                 return false;
         l->rounds++;
-    } while (l->rounds < rounds_max && (l->o.rounds || mr_clock_now().mono_ns < end_ns));
+    } while (l->rounds < ROUNDS_MAX && mr_clock_now().mono_ns < end_ns);
     return true;
 }
 
@@ -192,78 +190,65 @@ static int report(struct limit *l)
 
 /* ---- the command line ---- */
 
-static bool number(double *out, const char *text, double low, double high)
+struct words { /* what the flags are before they are understood */
+    const char *seconds;
+    uint32_t cpu, sink_cpu;
+    bool cpu_given, sink_cpu_given, help;
+};
+
+/* NULL, or what is wrong. */
+static const char *understand(struct options *o, const struct words *w)
 {
     char *end;
 
-    *out = strtod(text, &end);
-    return end != text && *end == '\0' && *out >= low && *out <= high;
+    if (!o->peers != !o->frame_bytes || (!o->peers && !o->handshake))
+        return "--peers and --frame-bytes go together, or --handshake alone";
+    if (o->peers > MR_LIMIT_PEERS_MAX)
+        return "--peers wants at most 16384";
+    if (o->frame_bytes > MR_LIMIT_BLOCK_MAX)
+        return "--frame-bytes wants at most 16 MiB";
+    if (o->coalesce == 0 || o->coalesce > MR_LIMIT_COALESCE_MAX)
+        return "--coalesce wants 1 to 256";
+    if (w->seconds &&
+        (!((o->seconds = strtod(w->seconds, &end)) >= 0.01) || o->seconds > SECONDS_MAX || *end))
+        return "--seconds wants 0.01 to 600";
+    if (w->cpu >= CPU_SETSIZE || w->sink_cpu >= CPU_SETSIZE)
+        return "--cpu and --sink-cpu want a CPU's number";
+    o->cpu = w->cpu_given ? (int)w->cpu : -1;
+    o->sink_cpu = w->sink_cpu_given ? (int)w->sink_cpu : -1;
+    return NULL;
 }
 
-static bool whole(uint32_t *out, const char *text, double low, double high)
+static bool read_line(struct options *o, bool *help, int argc, char **argv, char *error, size_t cap)
 {
-    double v;
+    struct words w = {0};
+    const struct mr_flag flags[] = {
+        {"peers", MR_FLAG_U32, &o->peers, "N", "sockets, each with keys of its own", NULL},
+        {"frame-bytes", MR_FLAG_U32, &o->frame_bytes, "B", "of a message, as frame data", NULL},
+        {"coalesce", MR_FLAG_U32, &o->coalesce, "K", "messages of one send (1)", NULL},
+        {"handshake", MR_FLAG_BOOL, &o->handshake, NULL, "also what a handshake cannot do without",
+         NULL},
+        {"seconds", MR_FLAG_TEXT, &w.seconds, "S", "of each measure (2)", NULL},
+        {"cpu", MR_FLAG_U32, &w.cpu, "C", "where it runs (the first)", &w.cpu_given},
+        {"sink-cpu", MR_FLAG_U32, &w.sink_cpu, "D", "where its child reads (the last)",
+         &w.sink_cpu_given},
+        {"json", MR_FLAG_TEXT, &o->json, "FILE", "the figures; - is stdout", NULL},
+        {"help", MR_FLAG_BOOL, &w.help, NULL, "", NULL},
+    };
+    const char *wrong;
+    size_t words;
 
-    if (!number(&v, text, low, high) || v != (double)(uint32_t)v)
+    if (!mr_flags_parse(flags, MR_COUNT_OF(flags), argc, argv, NULL, &words, 0, error, cap))
         return false;
-    *out = (uint32_t)v;
-    return true;
-}
-
-static bool cpu_number(int *out, const char *text)
-{
-    uint32_t v;
-
-    if (!whole(&v, text, 0, CPU_SETSIZE - 1))
-        return false;
-    *out = (int)v;
-    return true;
-}
-
-static bool options_read(struct options *o, int argc, char **argv)
-{
-    static const struct option names[] = {
-        {"peers", 1, NULL, 'p'},   {"frame-bytes", 1, NULL, 'b'}, {"coalesce", 1, NULL, 'k'},
-        {"seconds", 1, NULL, 's'}, {"rounds", 1, NULL, 'r'},      {"cpu", 1, NULL, 'c'},
-        {"json", 1, NULL, 'j'},    {"sink-cpu", 1, NULL, 'd'},    {"handshake", 0, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
-    bool ok = true;
-    int c;
-
-    while (ok && (c = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        switch (c) {
-        case 'p':
-            ok = whole(&o->peers, optarg, 1, MR_LIMIT_PEERS_MAX);
-            break;
-        case 'b':
-            ok = whole(&o->frame_bytes, optarg, 1, MR_LIMIT_BLOCK_MAX);
-            break;
-        case 'k':
-            ok = whole(&o->coalesce, optarg, 1, MR_LIMIT_COALESCE_MAX);
-            break;
-        case 's':
-            ok = number(&o->seconds, optarg, 0.01, SECONDS_MAX);
-            break;
-        case 'r':
-            ok = whole(&o->rounds, optarg, 1, ROUNDS_MAX);
-            break;
-        case 'c':
-            ok = cpu_number(&o->cpu, optarg);
-            break;
-        case 'd':
-            ok = cpu_number(&o->sink_cpu, optarg);
-            break;
-        case 'j':
-            o->json = optarg;
-            break;
-        case 'h':
-            o->handshake = true;
-            break;
-        default:
-            ok = false;
-        }
+    *help = w.help;
+    if (w.help) {
+        puts("millrace-limit: the floor under the fan-out path, and under a handshake.");
+        mr_flags_help(flags, MR_COUNT_OF(flags));
+        return true;
     }
-    return ok && optind == argc && !o->peers == !o->frame_bytes && (o->peers || o->handshake);
+    if ((wrong = understand(o, &w)))
+        snprintf(error, cap, "%s", wrong);
+    return wrong == NULL;
 }
 
 /* The first and the last CPU of the affinity mask, where none were named. */
@@ -298,13 +283,15 @@ static int run(struct limit *l)
 
 int main(int argc, char **argv)
 {
-    static struct limit l = {.o = {.coalesce = 1, .seconds = 2, .cpu = -1, .sink_cpu = -1}};
+    static struct limit l = {.o = {.coalesce = 1, .seconds = 2}};
+    char error[512];
+    bool help;
     int rc;
 
-    if (!options_read(&l.o, argc, argv))
-        return refuse("usage: millrace-limit --peers N --frame-bytes B [--coalesce K] "
-                      "[--handshake] [--seconds S] [--rounds R] [--cpu C] [--sink-cpu D] "
-                      "[--json FILE|-] (or --handshake alone)");
+    if (!read_line(&l.o, &help, argc, argv, error, sizeof error))
+        return refuse(error);
+    if (help)
+        return 0;
     signal(SIGPIPE, SIG_IGN);
     cpus_choose(&l.o);
     if (l.o.cpu >= 0 && !mr_limit_pin(l.o.cpu))
