@@ -52,7 +52,7 @@ static const char *understand(struct mr_fan_options *o, struct words *w)
         return "--payload wants tx or random";
     if (w->rate && w->window_given)
         return "--window and --rate exclude each other";
-    if (w->rate && ((o->rate = strtod(w->rate, &end)) < 0.01 || o->rate > 1e6 || *end))
+    if (w->rate && (!((o->rate = strtod(w->rate, &end)) >= 0.01) || o->rate > 1e6 || *end))
         return "--rate wants messages a second, 0.01 to a million";
     if (!w->rate && o->window == 0)
         return "--window wants at least 1";
