@@ -24,7 +24,7 @@ static void on_hello(struct mr_load *l, struct mr_load_peer *p, struct mr_span p
     struct mr_writer w = mr_writer(message, sizeof message);
     struct mr_eth_status status;
     enum mr_p2p_fault fault =
-        mr_load_link_on_hello(&p->link, &l->o->target_id, payload, ours, ours_n);
+        mr_load_link_on_hello(&p->link, &l->o->target.id, payload, ours, ours_n);
 
     if (fault == MR_P2P_NOTHING_SHARED) {
         mr_load_peer_end(l, p, MR_LOAD_END_USELESS);

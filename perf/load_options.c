@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/hex.h"
 #include "net/eth/version.h"
 #include "perf/corpus.h"
 
@@ -47,31 +46,6 @@ void mr_load_help(FILE *f)
 uint32_t mr_load_options_txs(const struct mr_load_options *o)
 {
     return (uint32_t)MR_MAX(1.0, floor(o->rate * o->duration_s + 0.5));
-}
-
-enum mr_err mr_load_enode(struct mr_node_id *id, struct mr_endpoint *at, const char *text)
-{
-    static const char scheme[] = "enode://";
-    const size_t digits = 2 * sizeof id->b;
-    const char *key, *end;
-    struct mr_node_id parsed;
-    struct mr_endpoint where;
-
-    if (strncmp(text, scheme, sizeof scheme - 1) != 0)
-        return MR_MALFORMED;
-    key = text + sizeof scheme - 1;
-    if (strlen(key) <= digits || key[digits] != '@' || key[1] == 'x' ||
-        mr_hex_decode_exact(parsed.b, sizeof parsed.b, key, digits) != MR_OK)
-        return MR_MALFORMED;
-    end = strchr(key, '?');
-    if (!end)
-        end = key + strlen(key);
-    if (mr_endpoint_parse(&where, key + digits + 1, (size_t)(end - key) - digits - 1) != MR_OK ||
-        where.port == 0)
-        return MR_MALFORMED;
-    *id = parsed;
-    *at = where;
-    return MR_OK;
 }
 
 /* ---- values ---- */
@@ -169,7 +143,7 @@ static bool set(struct mr_load_options *o, enum option i, const char *v)
     switch (i) {
     case TARGET:
         o->target_text = v;
-        return mr_load_enode(&o->target_id, &o->target, v) == MR_OK;
+        return mr_enode_parse(&o->target, NULL, v, strlen(v)) == MR_OK && o->target.tcp.port > 0;
     case NETWORK:
         return (o->network = mr_network_find(v)) != NULL;
     case PEERS:

@@ -2,9 +2,8 @@
 #pragma once
 #include <stdio.h>
 
-#include "core/base.h"
-#include "core/endpoint.h"
 #include "net/eth/network.h"
+#include "net/rlpx/enode.h"
 
 #define MR_LOAD_CORPORA_MAX 8
 #define MR_LOAD_ASSERTS_MAX 16
@@ -18,8 +17,7 @@ struct mr_load_assert {
 struct mr_load_options {
     bool help;
     const char *target_text;
-    struct mr_node_id target_id;
-    struct mr_endpoint target;
+    struct mr_enode target;
     const struct mr_network *network;
     uint32_t peers, senders, eth_version; /* 0: all that there are */
     double rate;
@@ -41,6 +39,3 @@ MR_MUST_USE enum mr_err mr_load_options_read(struct mr_load_options *o, char *se
 /* Transactions of the whole run. */
 uint32_t mr_load_options_txs(const struct mr_load_options *o);
 void mr_load_help(FILE *f);
-/* enode://<128 hexadecimal digits>@a.b.c.d:port, with or without a ?query. */
-MR_MUST_USE enum mr_err mr_load_enode(struct mr_node_id *id, struct mr_endpoint *at,
-                                      const char *text);

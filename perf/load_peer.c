@@ -41,7 +41,7 @@ void mr_load_peer_end(struct mr_load *l, struct mr_load_peer *p, enum mr_load_en
 
 void mr_load_peer_dialled(struct mr_load *l, struct mr_load_peer *p)
 {
-    enum mr_err e = mr_load_link_start(&p->link, l->secp, &l->o->target_id);
+    enum mr_err e = mr_load_link_start(&p->link, l->secp, &l->o->target.id);
 
     if (e)
         mr_load_peer_end(l, p, e == MR_FULL ? MR_LOAD_END_MEMORY : MR_LOAD_END_HANDSHAKE);

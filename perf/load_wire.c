@@ -33,7 +33,7 @@ static void listen_again(struct mr_load *l, struct mr_load_peer *p)
 static void dial(struct mr_load *l, struct mr_load_peer *p)
 {
     const struct mr_endpoint from = {.ip = mr_load_link_ip(p->index)};
-    const bool loopback = mr_ip_is_loopback(l->o->target.ip);
+    const bool loopback = mr_ip_is_loopback(l->o->target.tcp.ip);
 
     p->since_ns = l->now.mono_ns;
     p->attempts++;
@@ -42,7 +42,8 @@ static void dial(struct mr_load *l, struct mr_load_peer *p)
     if (l->connect_begin_ns == 0)
         l->connect_begin_ns = l->now.mono_ns;
     p->fd = mr_socket_dial(loopback ? &from : NULL);
-    if (p->fd < 0 || mr_ring_connect(l->ring, p->fd, l->o->target, op(OP_CONNECT, p)) != MR_OK) {
+    if (p->fd < 0 ||
+        mr_ring_connect(l->ring, p->fd, l->o->target.tcp, op(OP_CONNECT, p)) != MR_OK) {
         mr_load_peer_end(l, p, MR_LOAD_END_DIAL);
         mr_load_reap(l, p);
         return;

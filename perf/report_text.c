@@ -113,7 +113,7 @@ void mr_report_text(FILE *f, const struct mr_load *l, const struct mr_json *repo
     fprintf(
         f,
         "millrace-load         %u peers, %u of them send %g tx/s for %g s to %s, %s, seed %llu\n",
-        o->peers, o->senders, o->rate, o->duration_s, mr_endpoint_text(where, o->target),
+        o->peers, o->senders, o->rate, o->duration_s, mr_endpoint_text(where, o->target.tcp),
         o->network->name, (unsigned long long)o->seed);
     transactions(f, l, report);
     fprintf(f, "peers connected       %u of %u, %.0f handshakes/s\n", l->peers_connected, o->peers,

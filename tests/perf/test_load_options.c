@@ -38,9 +38,9 @@ static void both_ways_of_writing_a_value_work(void **state)
                                    "--corpus a --corpus=b --network sepolia --eth-version 69 "
                                    "--seed 9 --relay-pid 12 --assert body_us.p99=100000"),
                      MR_OK);
-    assert_int_equal(o.target.port, 30303);
-    assert_int_equal(o.target.ip, 0x7f000001);
-    assert_int_equal(o.target_id.b[63], 0xef);
+    assert_int_equal(o.target.tcp.port, 30303);
+    assert_int_equal(o.target.tcp.ip, 0x7f000001);
+    assert_int_equal(o.target.id.b[63], 0xef);
     assert_int_equal(o.peers, 7);
     assert_int_equal(o.senders, 7); /* never more than peers */
     assert_int_equal(mr_load_options_txs(&o), 10);
@@ -105,12 +105,11 @@ static void wrong_lines_are_refused_in_one_sentence(void **state)
 
 static void an_enode_may_name_its_discovery_port(void **state)
 {
-    struct mr_node_id id;
-    struct mr_endpoint at;
+    struct mr_load_options o;
 
     (void)state;
-    assert_int_equal(mr_load_enode(&id, &at, TARGET "?discport=0"), MR_OK);
-    assert_int_equal(at.port, 30303);
+    assert_int_equal(read_line(&o, "--target " TARGET "?discport=0"), MR_OK);
+    assert_int_equal(o.target.tcp.port, 30303);
 }
 
 int main(void)
