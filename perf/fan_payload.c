@@ -10,10 +10,10 @@
 #include "net/rlpx/snappy.h"
 #include "perf/corpus.h"
 
-#define LENGTH_BYTES_MAX 4  /* of an RLP length: far over MR_FAN_BYTES_MAX */
-#define RANDOM_RUN       64 /* what is mixed in to compress less */
-#define MIX_STEPS        24
-#define DRAW_MAX         4096u
+#define HEAD_BYTES_MAX 5  /* of an RLP string: far over MR_FAN_BYTES_MAX */
+#define RANDOM_RUN     64 /* what is mixed in to compress less */
+#define MIX_STEPS      24
+#define DRAW_MAX       4096u
 
 /* ---- names ---- */
 
@@ -35,16 +35,9 @@ void mr_fan_payload_select(struct mr_fan_payload *f, uint32_t k)
 /* Bytes of the head of an RLP string that is n bytes long with it; 0 if there is none. */
 static uint32_t head_bytes(uint32_t n)
 {
-    for (uint32_t length_bytes = 0; length_bytes <= LENGTH_BYTES_MAX; length_bytes++) {
-        const uint32_t head = 1 + length_bytes, content = n - head;
-        const uint64_t low = length_bytes == 0   ? 2
-                             : length_bytes == 1 ? 56
-                                                 : UINT64_C(1) << 8 * (length_bytes - 1);
-        const uint64_t high = length_bytes == 0 ? 55 : (UINT64_C(1) << 8 * length_bytes) - 1;
-
-        if (n > head && content >= low && content <= high)
+    for (uint32_t head = 1; head <= HEAD_BYTES_MAX && head + 2 <= n; head++)
+        if (mr_rlp_head_len(n - head) == head)
             return head;
-    }
     return 0;
 }
 
@@ -172,12 +165,11 @@ static enum mr_err transactions(struct mr_fan_payload *f, uint8_t *content, size
 static bool write_head(struct mr_fan_payload *f)
 {
     const uint32_t head = head_bytes(f->n), content = f->n - head;
+    struct mr_writer w = mr_writer(f->p, f->n);
 
-    if (head == 0 || content < MR_FAN_TAG_BYTES)
+    if (head == 0 || content < MR_FAN_TAG_BYTES || mr_rlp_put_list_head(&w, content) != MR_OK)
         return false;
-    f->p[0] = (uint8_t)(head == 1 ? 0x80 + content : 0xb7 + (head - 1));
-    for (uint32_t i = 1; i < head; i++)
-        f->p[i] = (uint8_t)(content >> 8 * (head - 1 - i));
+    f->p[0] -= 0x40; /* a string's prefix is a list's, so much lower */
     f->tag_at = head;
     return true;
 }
