@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/json.h"
+
 /* Layout, as HdrHistogram has it: bucket 0 holds 2 * half linear steps of width 1; bucket k > 0
  * holds the upper half of 2 * half steps of width 2^k. So index = k * half + (value >> k). */
 
@@ -252,4 +254,21 @@ enum mr_err mr_histogram_write_hgrm(const struct mr_histogram *h, FILE *f, uint3
     fprintf(f, "#[Buckets = %12lu, SubBuckets     = %12lu]\n", (unsigned long)h->bucket_count,
             2 * (unsigned long)h->sub_bucket_half);
     return fflush(f) == 0 && !ferror(f) ? MR_OK : MR_SYSTEM;
+}
+
+struct mr_json *mr_histogram_json(const struct mr_histogram *h)
+{
+    static const struct {
+        const char *name;
+        double percentile;
+    } rows[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p999", 99.9}};
+    struct mr_json *object = mr_json_new_object();
+
+    mr_json_set_u64(object, "count", mr_histogram_count(h));
+    mr_json_set_u64(object, "min", mr_histogram_min(h));
+    mr_json_set_u64(object, "mean", (uint64_t)mr_histogram_mean(h));
+    for (size_t i = 0; i < MR_COUNT_OF(rows); i++)
+        mr_json_set_u64(object, rows[i].name, mr_histogram_percentile(h, rows[i].percentile));
+    mr_json_set_u64(object, "max", mr_histogram_max(h));
+    return object;
 }

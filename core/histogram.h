@@ -10,6 +10,8 @@
 
 #include "core/base.h"
 
+struct mr_json;
+
 #define MR_HISTOGRAM_HOUR_US UINT64_C(3600000000)
 #define MR_HISTOGRAM_HOUR_NS UINT64_C(3600000000000)
 
@@ -62,3 +64,6 @@ uint64_t mr_histogram_upper_edge(const struct mr_histogram *h, uint32_t index);
  * MR_SYSTEM when writing fails. */
 enum mr_err mr_histogram_write_hgrm(const struct mr_histogram *h, FILE *f, uint32_t ticks,
                                     double unit);
+
+/* count, min, mean, p50, p90, p99, p999 and max as a new object. The caller frees it. */
+struct mr_json *mr_histogram_json(const struct mr_histogram *h);

@@ -28,23 +28,6 @@ static void put_group(struct mr_json *root, const struct mr_stats_group *group)
     mr_json_set(root, group->name, object);
 }
 
-static struct mr_json *figures_of(const struct mr_histogram *h)
-{
-    static const struct {
-        const char *name;
-        double percentile;
-    } rows[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p999", 99.9}};
-    struct mr_json *object = mr_json_new_object();
-
-    mr_json_set_u64(object, "count", mr_histogram_count(h));
-    mr_json_set_u64(object, "min", mr_histogram_min(h));
-    mr_json_set_u64(object, "mean", (uint64_t)mr_histogram_mean(h));
-    for (size_t i = 0; i < MR_COUNT_OF(rows); i++)
-        mr_json_set_u64(object, rows[i].name, mr_histogram_percentile(h, rows[i].percentile));
-    mr_json_set_u64(object, "max", mr_histogram_max(h));
-    return object;
-}
-
 static bool put_histogram(struct mr_json *object, const struct mr_stats_histogram *row)
 {
     const struct mr_histogram *first = row->instances[0];
@@ -56,7 +39,7 @@ static bool put_histogram(struct mr_json *object, const struct mr_stats_histogra
     for (size_t i = 0; i < row->count; i++)
         if (mr_histogram_merge(&sum, row->instances[i]) != MR_OK)
             MR_ASSERT(!"the instances of one name are alike");
-    mr_json_set(object, row->name, figures_of(&sum));
+    mr_json_set(object, row->name, mr_histogram_json(&sum));
     mr_histogram_fini(&sum);
     return true;
 }

@@ -116,8 +116,8 @@ struct mr_json *mr_fan_report_json(const struct mr_fan *f)
     mr_json_set_double(j, "deliveries_per_s",
                        run_s > 0 ? (double)measured_deliveries(f) / run_s : 0);
     hub_cpu(j, f);
-    mr_json_set(j, "latency_us", mr_report_latency_json(&t->latency));
-    mr_json_set(j, "last_us", mr_report_latency_json(&t->last));
+    mr_json_set(j, "latency_us", mr_histogram_json(&t->latency));
+    mr_json_set(j, "last_us", mr_histogram_json(&t->last));
     mr_json_set_double(j, "handshakes_per_s", connect_s > 0 ? f->active / connect_s : 0);
     hub_connections(j, f);
     driver(j, f);

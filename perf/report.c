@@ -11,21 +11,6 @@
 
 /* ---- JSON ---- */
 
-struct mr_json *mr_report_latency_json(const struct mr_histogram *h)
-{
-    static const struct {
-        const char *name;
-        double percentile;
-    } shown[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p999", 99.9}};
-    struct mr_json *j = mr_json_new_object();
-
-    for (size_t i = 0; i < MR_COUNT_OF(shown); i++)
-        mr_json_set_u64(j, shown[i].name, mr_histogram_percentile(h, shown[i].percentile));
-    mr_json_set_u64(j, "max", mr_histogram_max(h));
-    mr_json_set_u64(j, "count", mr_histogram_count(h));
-    return j;
-}
-
 static void relay_json(struct mr_json *j, const struct mr_load *l)
 {
     const uint64_t before = l->before.rss_bytes, after = l->after.rss_bytes;
@@ -171,8 +156,8 @@ struct mr_json *mr_report_json(const struct mr_load *l)
     mr_json_set_u64(j, "lost", mr_load_lost(l));
     mr_json_set_u64(j, "duplicates_sent_by_relay", mr_load_track_duplicates(t));
     mr_json_set_u64(j, "punishable", mr_strict_faults_sum(l->strict));
-    mr_json_set(j, "notice_us", mr_report_latency_json(&t->notice));
-    mr_json_set(j, "body_us", mr_report_latency_json(&t->body));
+    mr_json_set(j, "notice_us", mr_histogram_json(&t->notice));
+    mr_json_set(j, "body_us", mr_histogram_json(&t->body));
     relay_json(j, l);
     mr_json_set_u64(j, "bytes_in", l->counts.bytes_in);
     mr_json_set_u64(j, "bytes_out", l->counts.bytes_out);

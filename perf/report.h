@@ -6,8 +6,6 @@
 #include "core/json.h"
 #include "perf/load_state.h"
 
-/* p50, p90, p99, p999, max and count of what h recorded. The caller frees it. */
-struct mr_json *mr_report_latency_json(const struct mr_histogram *h);
 /* All figures. The caller frees the tree. */
 struct mr_json *mr_report_json(const struct mr_load *l);
 /* A table of what matters, from the tree of mr_report_json. */
