@@ -220,27 +220,18 @@ static void stats(struct relay *r)
                                       {"process", of_process, process, MR_COUNT_OF(process)}};
     struct mr_runtime_metrics metrics[MR_RUNTIME_METRICS];
     struct mr_runtime_histogram histograms[MR_RUNTIME_HISTOGRAMS];
-    struct mr_stats_source sources[MR_RUNTIME_METRICS];
-    struct mr_stats_histogram rows[MR_RUNTIME_HISTOGRAMS];
-    struct mr_stats all = {.sources = sources,
-                           .sources_count = MR_COUNT_OF(sources),
+    struct mr_stats all = {.metrics = metrics,
+                           .metrics_count = MR_COUNT_OF(metrics),
                            .groups = groups,
                            .groups_count = MR_COUNT_OF(groups),
-                           .histograms = rows,
-                           .histograms_count = MR_COUNT_OF(rows)};
+                           .histograms = histograms,
+                           .histograms_count = MR_COUNT_OF(histograms)};
 
     if (!r->o.stats)
         return;
     mr_runtime_verdicts(r->runtime, verdicts);
     mr_runtime_metrics(r->runtime, metrics);
-    for (unsigned i = 0; i < MR_RUNTIME_METRICS; i++)
-        sources[i] = (struct mr_stats_source){
-            .set = metrics[i].set, .instances = metrics[i].instances, .count = metrics[i].count};
     mr_runtime_histograms(r->runtime, histograms);
-    for (unsigned i = 0; i < MR_RUNTIME_HISTOGRAMS; i++)
-        rows[i] = (struct mr_stats_histogram){.name = histograms[i].name,
-                                              .instances = histograms[i].instances,
-                                              .count = histograms[i].count};
     if (!mr_stats_write(r->o.stats, &all) && !r->stats_failed) {
         r->stats_failed = true;
         MR_LOG_WARN("cannot write --stats", mr_log_text("file", r->o.stats),

@@ -5,16 +5,16 @@
 #include "core/clock.h"
 #include "core/json.h"
 
-static bool put_source(struct mr_json *root, const struct mr_stats_source *source)
+static bool put_metrics(struct mr_json *root, const struct mr_runtime_metrics *m)
 {
-    void *total = calloc(1, source->set->size);
+    void *total = calloc(1, m->set->size);
 
     if (!total)
         return false;
-    mr_metrics_sum(source->set, total, source->instances, source->count);
-    for (size_t k = 0; k < source->set->count; k++) /* one name, one metric */
-        MR_VERIFY_THAT(!mr_json_get(root, source->set->metrics[k].name));
-    mr_metrics_json(source->set, root, total);
+    mr_metrics_sum(m->set, total, m->instances, m->count);
+    for (size_t k = 0; k < m->set->count; k++) /* one name, one metric */
+        MR_VERIFY_THAT(!mr_json_get(root, m->set->metrics[k].name));
+    mr_metrics_json(m->set, root, total);
     free(total);
     return true;
 }
@@ -28,7 +28,7 @@ static void put_group(struct mr_json *root, const struct mr_stats_group *group)
     mr_json_set(root, group->name, object);
 }
 
-static bool put_histogram(struct mr_json *object, const struct mr_stats_histogram *row)
+static bool put_histogram(struct mr_json *object, const struct mr_runtime_histogram *row)
 {
     const struct mr_histogram *first = row->instances[0];
     const struct mr_histogram_options same = {.highest = first->highest, .digits = first->digits};
@@ -51,8 +51,8 @@ bool mr_stats_write(const char *path, const struct mr_stats *stats)
 
     mr_json_set_string(root, "version", MR_VERSION);
     mr_json_set_u64(root, "time_ms", mr_clock_now().wall_ns / MR_MS); /* all is read later */
-    for (size_t i = 0; ok && i < stats->sources_count; i++)
-        ok = put_source(root, &stats->sources[i]);
+    for (size_t i = 0; ok && i < stats->metrics_count; i++)
+        ok = put_metrics(root, &stats->metrics[i]);
     for (size_t i = 0; i < stats->groups_count; i++)
         put_group(root, &stats->groups[i]);
     for (size_t i = 0; ok && i < stats->histograms_count; i++)

@@ -344,31 +344,9 @@ enum mr_err mr_runtime_set_nodes(struct mr_runtime *r, const struct mr_listed_no
     return mr_dispatch_loop_set_nodes(r->loop, nodes, n);
 }
 
-const struct mr_shard_metrics *mr_runtime_shard_metrics(const struct mr_runtime *r, unsigned i)
-{
-    MR_ASSERT(i < r->shards);
-    return r->shard_metrics[i];
-}
-
-const struct mr_worker_metrics *mr_runtime_worker_metrics(const struct mr_runtime *r, unsigned i)
-{
-    MR_ASSERT(i < r->shards);
-    return r->worker_metrics[i];
-}
-
 struct mr_dispatcher *mr_runtime_dispatcher(const struct mr_runtime *r)
 {
     return mr_dispatch_loop_dispatcher(r->loop);
-}
-
-const struct mr_blob_metrics *mr_runtime_blob_metrics(const struct mr_runtime *r)
-{
-    return r->blob_metrics[0];
-}
-
-const struct mr_dispatch_loop *mr_runtime_dispatch_loop(const struct mr_runtime *r)
-{
-    return r->loop;
 }
 
 void mr_runtime_metrics(const struct mr_runtime *r,

@@ -57,17 +57,14 @@ void mr_runtime_free(struct mr_runtime *r);
 /* Where it listens; the port is the kernel's if 0 was asked for. */
 struct mr_endpoint mr_runtime_endpoint(const struct mr_runtime *r);
 unsigned mr_runtime_shards(const struct mr_runtime *r);
-/* Any thread, until free: the metrics of all threads. */
-const struct mr_shard_metrics *mr_runtime_shard_metrics(const struct mr_runtime *r, unsigned i);
-const struct mr_worker_metrics *mr_runtime_worker_metrics(const struct mr_runtime *r, unsigned i);
 struct mr_dispatcher *mr_runtime_dispatcher(const struct mr_runtime *r);
-/* NULL without the service. */
-const struct mr_blob_metrics *mr_runtime_blob_metrics(const struct mr_runtime *r);
-const struct mr_dispatch_loop *mr_runtime_dispatch_loop(const struct mr_runtime *r);
+
+/* ---- any thread, until free ---- */
+
 /* How often each verdict of net/eth/tx_check.h was given, over all shards: MR_TX_VERDICTS numbers.
  */
 void mr_runtime_verdicts(const struct mr_runtime *r, uint64_t *out);
-/* One set of metrics with an instance a thread, as node/stats.h wants them. */
+/* One set of metrics with an instance a thread. */
 struct mr_runtime_metrics {
     const struct mr_metric_set *set;
     const void *const *instances;

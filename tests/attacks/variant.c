@@ -28,23 +28,11 @@ void variant_init(struct variant *v)
 
 static void stats(struct mr_runtime *r, const char *path)
 {
-    unsigned n = mr_runtime_shards(r);
-    const void *shards[MR_SHARDS_MAX], *workers[MR_SHARDS_MAX];
-    const void *dispatcher = mr_dispatcher_metrics(mr_runtime_dispatcher(r));
-    const void *blobs = mr_runtime_blob_metrics(r);
-    const void *loop = mr_dispatch_loop_metrics(mr_runtime_dispatch_loop(r));
-    struct mr_stats_source sources[] = {{&mr_shard_metrics_set, shards, n},
-                                        {&mr_worker_metrics_set, workers, n},
-                                        {&mr_dispatcher_metrics_set, &dispatcher, 1},
-                                        {&mr_dispatch_loop_metrics_set, &loop, 1},
-                                        {&mr_blob_metrics_set, &blobs, blobs ? 1 : 0}};
+    struct mr_runtime_metrics metrics[MR_RUNTIME_METRICS];
 
-    for (unsigned i = 0; i < n; i++) {
-        shards[i] = mr_runtime_shard_metrics(r, i);
-        workers[i] = mr_runtime_worker_metrics(r, i);
-    }
+    mr_runtime_metrics(r, metrics);
     mr_stats_write(path,
-                   &(struct mr_stats){.sources = sources, .sources_count = MR_COUNT_OF(sources)});
+                   &(struct mr_stats){.metrics = metrics, .metrics_count = MR_COUNT_OF(metrics)});
 }
 
 static void die(const char *why)

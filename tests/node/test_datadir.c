@@ -114,8 +114,8 @@ static void statistics_are_written_whole(void **state)
     struct mr_stats_group group = {"verdicts", names, values, 2};
     const struct mr_histogram_options micros = {.highest = 1000000, .digits = 2};
     struct mr_histogram a, b;
-    const struct mr_histogram *both[] = {&a, &b};
-    const struct mr_stats_histogram rows[] = {{"turn_us", both, 2}};
+    const struct mr_runtime_histogram rows[] = {
+        {.name = "turn_us", .instances = {&a, &b}, .count = 2}};
     const struct mr_stats all = {
         .groups = &group, .groups_count = 1, .histograms = rows, .histograms_count = 1};
     struct world *w = *state;
