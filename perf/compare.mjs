@@ -18,7 +18,7 @@ const help = `perf/compare: millrace-hub beside a hub on go-ethereum's p2p.Serve
   --only ROW,...      of small_batched, small_single, block_txlike, block_random, handshake, idle_memory
   --scale X           so many times the messages of each run (1)
   --shards N          of our hub; it and geth's get as many CPUs (1)
-  --hub PATH          instead of build/release/millrace-hub; --fan, --geth and --limit PATH likewise
+  --hub PATH          instead of build/release/millrace-hub; --fan and --limit PATH likewise
   --hub-args "..."    further options of our hub
   --corpus FILE       transactions of block_txlike (../shared/data/corpora/mainnet_txs.bin, else generated)
   --sleep             the driver sleeps when nothing has come; waking it is then charged to the hubs
@@ -40,7 +40,6 @@ const { values: option } = parseArgs({
         shards: { type: 'string', default: '1' },
         hub: { type: 'string', default: join(root, 'build/release/millrace-hub') },
         fan: { type: 'string', default: join(root, 'build/release/millrace-fan') },
-        geth: { type: 'string', default: join(root, 'build/release/geth-hub') },
         limit: { type: 'string', default: join(root, 'build/release/millrace-limit') },
         'hub-args': { type: 'string', default: '' },
         corpus: { type: 'string', default: join(root, '../shared/data/corpora/mainnet_txs.bin') },
@@ -53,6 +52,7 @@ const { values: option } = parseArgs({
 })
 const peers = Number(option.peers), reps = Number(option.reps), scale = Number(option.scale), shards = Number(option.shards)
 const runLimitMs = 600_000
+const gethHub = join(root, 'build/release/geth-hub')
 
 // limits.md 3.2. Our hub gets more messages, so that its runs are not much shorter than geth's.
 const tx = existsSync(option.corpus) ? ['--payload', 'tx', '--corpus', option.corpus] : ['--payload', 'tx']
@@ -101,7 +101,7 @@ const driverCpus = allowed.length > 1 ? allowed.slice(hubCpus.length, hubCpus.le
 // ---- building ----
 
 function build() {
-    const targets = ['millrace-hub', 'millrace-fan', ...(existsSync(join(root, 'perf/limit.c')) ? ['millrace-limit'] : [])]
+    const targets = ['millrace-hub', 'millrace-fan', 'millrace-limit']
     const r = spawnSync(join(root, 'scripts/build'), ['release', ...targets], { cwd: root, encoding: 'utf8' })
     if (r.status !== 0) fail(`scripts/build release ${targets.join(' ')} failed:\n${r.stdout.slice(-3000)}${r.stderr}`)
 }
@@ -109,12 +109,12 @@ function build() {
 // Why geth's hub is not there, or null.
 function buildGeth() {
     if (option['no-geth']) return '--no-geth'
-    if (option['no-build']) return existsSync(option.geth) ? null : 'no program'
+    if (option['no-build']) return existsSync(gethHub) ? null : 'no program'
     const go = [process.env.GO, 'go', '/usr/local/go/bin/go'].find((path) => path && said(path, 'version'))
     if (!go) return 'Go is not installed'
     const [, major, minor] = /go(\d+)\.(\d+)/.exec(said(go, 'version'))
     if (Number(major) === 1 && Number(minor) < 24) return `Go is ${major}.${minor}, and 1.24 is needed`
-    const r = spawnSync(go, ['build', '-o', option.geth, '.'], { cwd: join(root, 'perf/geth-hub'), encoding: 'utf8' })
+    const r = spawnSync(go, ['build', '-o', gethHub, '.'], { cwd: join(root, 'perf/geth-hub'), encoding: 'utf8' })
     return r.status === 0 ? null : `go build failed: ${r.stderr.trim().split('\n').at(-1)}`
 }
 
@@ -142,7 +142,7 @@ function start(on, program, args) {
 
 async function startHub(which) {
     const args = which === 'geth' ? [] : ['--shards', shards, '--maxpeers', peers, ...option['hub-args'].split(' ').filter(Boolean)]
-    const hub = start(hubCpus, which === 'geth' ? option.geth : option.hub, ['--port', 0, ...args])
+    const hub = start(hubCpus, which === 'geth' ? gethHub : option.hub, ['--port', 0, ...args])
     const ready = new Promise((done) => hub.reader.on('line', (line) => line.startsWith('enode://') && done(line)))
     hub.enode = await Promise.race([ready, hub.ended.then(() => null)])
     if (!hub.enode) fail(`the hub (${which}) did not start: ${hub.errors}`)

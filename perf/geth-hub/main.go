@@ -4,9 +4,9 @@
 // The peer's reader puts a message into the channels of all others; one goroutine a peer writes what its channel holds.
 // A reader that writes itself is slower. A full channel makes the reader wait: nothing is dropped.
 //
-//	geth-hub [-port P] [-addr IP] [-pending N]
+//	geth-hub [-port P]
 //
-// Prints its versions, its enode URL and "ready". Ends with SIGTERM.
+// Prints its versions and its enode URL. Ends with SIGTERM.
 package main
 
 import (
@@ -30,6 +30,7 @@ import (
 const (
 	channelMessages = 128 // that may wait for one peer
 	messageMax      = 16 << 20
+	pendingMax      = 128 // handshakes at once: more than the driver begins
 	gethModule      = "github.com/ethereum/go-ethereum"
 )
 
@@ -119,8 +120,6 @@ func gethVersion() string {
 
 func serve() error {
 	port := flag.Int("port", 0, "TCP port, 0: any that is free")
-	addr := flag.String("addr", "127.0.0.1", "address to listen on")
-	pending := flag.Int("pending", 128, "handshakes at once")
 	flag.Parse()
 
 	key, err := crypto.GenerateKey()
@@ -131,11 +130,11 @@ func serve() error {
 	server := p2p.Server{Config: p2p.Config{
 		PrivateKey:      key,
 		MaxPeers:        1 << 20,
-		MaxPendingPeers: *pending,
+		MaxPendingPeers: pendingMax,
 		NoDiscovery:     true,
 		NoDial:          true,
 		Name:            "geth-hub",
-		ListenAddr:      net.JoinHostPort(*addr, strconv.Itoa(*port)),
+		ListenAddr:      net.JoinHostPort("127.0.0.1", strconv.Itoa(*port)),
 		Protocols:       []p2p.Protocol{{Name: "bench", Version: 1, Length: 4, Run: h.run}},
 	}}
 	if err := server.Start(); err != nil {
@@ -143,7 +142,6 @@ func serve() error {
 	}
 	fmt.Printf("geth %s %s\n", gethVersion(), runtime.Version())
 	fmt.Printf("enode://%x@%s\n", crypto.FromECDSAPub(&key.PublicKey)[1:], server.ListenAddr)
-	fmt.Println("ready")
 
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGTERM, syscall.SIGINT)
