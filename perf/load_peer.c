@@ -96,11 +96,15 @@ void mr_load_send(struct mr_load *l, struct mr_load_peer *p, uint16_t wire_id,
     queued(l, p, mr_load_link_send(&p->link, wire_id, payload));
 }
 
+static uint16_t eth_wire_id(const struct mr_load_peer *p, uint16_t id)
+{
+    return (uint16_t)(mr_capabilities_named(&p->link.shared, "eth")->first_id + id);
+}
+
 void mr_load_send_eth(struct mr_load *l, struct mr_load_peer *p, uint16_t id,
                       struct mr_span payload)
 {
-    mr_load_send(l, p, (uint16_t)(mr_capabilities_named(&p->link.shared, "eth")->first_id + id),
-                 payload);
+    mr_load_send(l, p, eth_wire_id(p, id), payload);
 }
 
 void mr_load_send_ping(struct mr_load *l, struct mr_load_peer *p)
@@ -136,11 +140,8 @@ static void send_some(struct mr_load *l, struct mr_load_peer *p)
     if (mr_rlp_close(&w, mark) != MR_OK)
         MR_ASSERT(!"SEND_BYTES and one transaction fit the room");
     queued(l, p,
-           mr_load_link_send_compressed(
-               &p->link,
-               (uint16_t)(mr_capabilities_named(&p->link.shared, "eth")->first_id +
-                          MR_ETH_TRANSACTIONS),
-               mr_writer_span(&w)));
+           mr_load_link_send_compressed(&p->link, eth_wire_id(p, MR_ETH_TRANSACTIONS),
+                                        mr_writer_span(&w)));
 }
 
 void mr_load_send_due(struct mr_load *l, struct mr_load_peer *p)
