@@ -125,7 +125,9 @@ static bool move(struct mr_head *h, bool trusted, uint64_t now_ns)
                      (!h->fresh && mr_head_holds(h, &best->headers[at]))))
         return false; /* our head, or on its way to it */
     mr_head_set(h, best->headers, at + 1);
-    if (was_known && (h->number <= before || at + 1 == MR_HEAD_BATCH)) /* there is more */
+    /* There is more behind a whole batch, which leads upwards, and behind an old claim. Else who is
+     * asked shows all: on the two sides of a fork it would be one round behind the other. */
+    if (was_known && (at + 1 == MR_HEAD_BATCH || (h->fresh && h->number <= before)))
         h->next_round_ns = now_ns;
     return true;
 }

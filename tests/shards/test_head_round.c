@@ -359,6 +359,34 @@ static void trusted_peers_that_disagree_are_not_asked_without_end(void **state)
     heads_free(w);
 }
 
+/* Peers on the two sides of a short fork, of equal height, are in the majority by turns: that moves
+ * the head once a round, and brings no round of its own. */
+static void peers_on_both_sides_of_a_fork_are_not_asked_without_end(bool trusted)
+{
+    struct heads *w = begin(1);
+    unsigned asked = 0;
+
+    for (unsigned i = 0; i < 4; i++)
+        heads_join(w, 0, trusted, i % 2 ? other : chain, FORK + 2);
+    heads_pass(w, 12 * 20);
+    for (unsigned i = 0; i < 4; i++)
+        asked += w->peers[i].asked;
+    assert_in_range(asked, 20 * 3, 22 * 3);
+    heads_free(w);
+}
+
+static void strangers_on_both_sides_of_a_fork_are_not_asked_without_end(void **state)
+{
+    (void)state;
+    peers_on_both_sides_of_a_fork_are_not_asked_without_end(false);
+}
+
+static void trusted_peers_on_both_sides_of_a_fork_are_not_asked_without_end(void **state)
+{
+    (void)state;
+    peers_on_both_sides_of_a_fork_are_not_asked_without_end(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +408,8 @@ int main(void)
         cmocka_unit_test(a_trusted_relay_does_not_override),
         cmocka_unit_test(of_two_trusted_peers_the_first_that_is_ahead_moves_the_head),
         cmocka_unit_test(trusted_peers_that_disagree_are_not_asked_without_end),
+        cmocka_unit_test(strangers_on_both_sides_of_a_fork_are_not_asked_without_end),
+        cmocka_unit_test(trusted_peers_on_both_sides_of_a_fork_are_not_asked_without_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
