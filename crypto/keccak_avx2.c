@@ -31,11 +31,7 @@ AVX2 void mr_keccak_absorb4_avx2(uint64_t *state, const uint8_t *const *src, siz
     for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)
         a[i] = load(state + W * i);
     for (size_t at = 0; blocks > 0; blocks--, at += MR_KECCAK_RATE) {
-        xor_words4(a, src, at);
-        xor_words4(a + 4, src, at + 32);
-        xor_words4(a + 8, src, at + 64);
-        xor_words4(a + 12, src, at + 96);
-        a[16] = MR_KXOR(a[16], word4(src, at + 128));
+        xor_block(a, src, at);
         MR_KECCAK_F(a);
     }
     for (unsigned i = 0; i < MR_KECCAK_WORDS; i++)

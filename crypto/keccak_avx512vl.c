@@ -10,11 +10,7 @@ AVX2 void mr_keccak_absorb4_avx512(uint64_t *state, const uint8_t *const *src, s
     __m256i *a = (__m256i *)state;
 
     for (size_t at = 0; blocks > 0; blocks--, at += MR_KECCAK_RATE) {
-        xor_words4(a, src, at);
-        xor_words4(a + 4, src, at + 32);
-        xor_words4(a + 8, src, at + 64);
-        xor_words4(a + 12, src, at + 96);
-        a[16] = _mm256_xor_si256(a[16], word4(src, at + 128));
+        xor_block(a, src, at);
         mr_keccak_permute4_avx512(state);
     }
 }

@@ -32,3 +32,14 @@ static inline __attribute__((target("avx2"))) __m256i word4(const uint8_t *const
         (long long)mr_load_le64(src[3] + at), (long long)mr_load_le64(src[2] + at),
         (long long)mr_load_le64(src[1] + at), (long long)mr_load_le64(src[0] + at));
 }
+
+/* Xors the block of every lane into its state. */
+static inline __attribute__((target("avx2"))) void xor_block(__m256i *a, const uint8_t *const *src,
+                                                             size_t at)
+{
+    xor_words4(a, src, at);
+    xor_words4(a + 4, src, at + 32);
+    xor_words4(a + 8, src, at + 64);
+    xor_words4(a + 12, src, at + 96);
+    a[16] = _mm256_xor_si256(a[16], word4(src, at + 128));
+}
