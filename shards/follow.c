@@ -20,13 +20,11 @@ static bool send(struct mr_shard *s, unsigned to, const struct mr_mail *mail)
     return sent;
 }
 
-static struct mr_buf *copy(struct mr_shard *s, struct mr_span bytes)
+static struct mr_buf *buffer(struct mr_shard *s, size_t n)
 {
-    struct mr_buf *b = mr_buf_get(&s->pool, bytes.n);
+    struct mr_buf *b = mr_buf_get(&s->pool, n);
 
-    if (b)
-        memcpy(b->data, bytes.p, bytes.n);
-    else
+    if (!b)
         MR_COUNT(s->metrics.head_mail_lost, 1);
     return b;
 }
@@ -65,8 +63,11 @@ static void on_voice(void *ctx, const struct mr_head_voice *v)
                            .b = v->net16 | (uint64_t)v->word << VOICE_WORD_AT |
                                 (v->local ? VOICE_LOCAL : 0)};
 
-    if (v->headers.n > 0 && !(mail.buf = copy(s, v->headers)))
-        return;
+    if (v->headers.n > 0) {
+        if (!(mail.buf = buffer(s, v->headers.n)))
+            return;
+        memcpy(mail.buf->data, v->headers.p, v->headers.n);
+    }
     send(s, 0, &mail);
 }
 
@@ -100,21 +101,27 @@ void mr_follow_hooks(struct mr_shard *s, struct mr_head_hooks *hooks)
         (struct mr_head_hooks){.ctx = s, .ask = on_ask, .voice = on_voice, .voices = on_voices};
 }
 
-/* From shard 0, which decides, to those that do not have its head. A queue that is full is tried
- * again in the next turn. */
+/* From shard 0, which decides, a reference for each that does not have its head. A full queue is
+ * tried again in the next turn. */
 static void publish_head(struct mr_shard *s)
 {
-    uint8_t bytes[MR_HEAD_RUN_MAX];
-    struct mr_writer w = mr_writer(bytes, sizeof bytes);
+    struct mr_mail mail = {.kind = MR_MAIL_HEAD, .buf = buffer(s, MR_HEAD_RUN_MAX)};
     uint64_t owed = s->head_owed;
+    struct mr_writer w;
 
+    if (!mail.buf)
+        return;
+    w = mr_writer(mail.buf->data, mail.buf->size);
     mr_head_run(s->head, &w);
+    mail.buf->size = (uint32_t)w.n;
     for (unsigned to = 1; owed >> to; to++) {
-        struct mr_mail mail = {.kind = MR_MAIL_HEAD};
-
-        if (owed >> to & 1 && (mail.buf = copy(s, mr_writer_span(&w))) && send(s, to, &mail))
+        if (!(owed >> to & 1))
+            continue;
+        mr_buf_hold(mail.buf, 1);
+        if (send(s, to, &mail))
             s->head_owed &= ~(UINT64_C(1) << to);
     }
+    mr_buf_put(&s->pool, mail.buf);
 }
 
 /* ---- what follows from the head ---- */
