@@ -214,8 +214,8 @@ static void stats(struct relay *r)
 #undef VERDICT_NAME
     };
     uint64_t verdicts[MR_TX_VERDICTS];
-    static const char *const of_process[] = {"log_lines_suppressed"};
-    uint64_t process[] = {mr_log_suppressed()};
+    static const char *const of_process[] = {"log_lines_suppressed", "log_lines_failed"};
+    uint64_t process[] = {mr_log_suppressed(), mr_log_failed()};
     struct mr_stats_group groups[] = {{"verdicts", names, verdicts, MR_TX_VERDICTS},
                                       {"process", of_process, process, MR_COUNT_OF(process)}};
     struct mr_runtime_metrics metrics[MR_RUNTIME_METRICS];

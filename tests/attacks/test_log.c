@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/json.h"
 #include "tests/attacks/crowd.h"
 
 /* One way in which a peer may be hostile; each makes the relay say something at some level. */
@@ -45,6 +46,16 @@ static void be_hostile(const struct process *p, unsigned i)
 
 enum sink { FULL, CLOSED, SLOW };
 
+static uint64_t lines_failed(struct process *p)
+{
+    uint64_t n = 0;
+
+    process_stat_now(p, "peers");
+    assert_int_equal(
+        mr_json_u64(mr_json_get(mr_json_get(p->last, "process"), "log_lines_failed"), &n), MR_OK);
+    return n;
+}
+
 static void hostile_peers_and_a_log(const char *shards, const char *level, enum sink sink)
 {
     char dir[64], path[96], some[64];
@@ -74,6 +85,8 @@ static void hostile_peers_and_a_log(const char *shards, const char *level, enum 
         crowd_pump(&crowd, 5);
     }
     crowd_expect_unharmed(&crowd, 1000);
+    if (sink != SLOW)
+        assert_int_equal(lines_failed(&p) > 0, level[0] > '0');
     crowd_close(&crowd);
     process_stop(&p);
     if (sink == SLOW)
