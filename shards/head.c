@@ -164,6 +164,11 @@ uint64_t mr_head_changes(const struct mr_head *h)
     return h->changes;
 }
 
+const struct mr_head_counters *mr_head_count(const struct mr_head *h)
+{
+    return &h->count;
+}
+
 /* ---- what it feeds ---- */
 
 bool mr_head_known(const struct mr_head *h)

@@ -78,6 +78,12 @@ struct mr_head_voices {
     uint32_t trusted, others;
 };
 
+struct mr_head_counters {
+    uint64_t rounds, rounds_stale; /* shard 0: begun; ended without a word for our head */
+    uint64_t voices_ignored;       /* shard 0: too late, or of a network that spoke already */
+    uint64_t headers_ahead;        /* left out: over MR_HEAD_AHEAD_S ahead of our clock */
+};
+
 /* To other shards. Not needed where there is one. */
 struct mr_head_hooks {
     void *ctx;
@@ -116,6 +122,7 @@ void mr_head_run(const struct mr_head *h, struct mr_writer *out);
 /* Grows when the head changes, to another block of the same number too. */
 uint64_t mr_head_changes(const struct mr_head *h);
 uint64_t mr_head_next_ns(const struct mr_head *h);
+const struct mr_head_counters *mr_head_count(const struct mr_head *h);
 
 bool mr_head_known(const struct mr_head *h);
 uint64_t mr_head_number(const struct mr_head *h);

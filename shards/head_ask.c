@@ -184,7 +184,7 @@ bool mr_head_next_request(struct mr_head *h, uint32_t *slot, uint64_t *request_i
 
 /* Headers as asked: each valid by itself, and as the child of its parent. Those that are not ahead
  * of our clock into out: they stand side by side, since a child is later than its parent. */
-static enum mr_err answer_read(const struct mr_head *h, const struct mr_head_ask *ask,
+static enum mr_err answer_read(struct mr_head *h, const struct mr_head_ask *ask,
                                struct mr_reader headers, uint64_t wall_s, struct mr_span *out)
 {
     size_t extra = h->network->consensus == MR_CONSENSUS_POS ? 64 : MR_HEADER_EXTRA_MAX;
@@ -203,6 +203,8 @@ static enum mr_err answer_read(const struct mr_head *h, const struct mr_head_ask
             return MR_INVALID;
         if (now.time <= wall_s + MR_HEAD_AHEAD_S)
             kept = mr_span(kept.n > 0 ? kept.p : now.raw.p, kept.n + now.raw.n);
+        else
+            h->count.headers_ahead++;
     }
     *out = kept;
     return MR_OK;

@@ -66,6 +66,7 @@ static void round_begin(struct mr_head *h, uint64_t now_ns)
         h->places[i].used = h->places[i].done = false;
     n = places_take(h, false, places_take(h, true, 0, shards), shards);
     h->in_round = n > 0;
+    h->count.rounds += h->in_round;
     h->round_ends_ns = now_ns + h->o->request_timeout_ns;
     /* without a head the next try does not wait for a slot: there may be more peers by then */
     h->next_round_ns = now_ns + (h->known ? h->o->head_poll_ns : MR_SECOND);
@@ -138,6 +139,7 @@ static void round_end(struct mr_head *h, bool trusted)
 
     h->in_round = false;
     h->stale_rounds = confirmed ? 0 : h->stale_rounds + 1;
+    h->count.rounds_stale += !confirmed;
 }
 
 /* Strangers are heard when no trusted peer can speak in this round any more. */
@@ -186,14 +188,18 @@ void mr_head_take_voice(struct mr_head *h, const struct mr_head_voice *v, uint64
 {
     struct mr_head_place *p;
 
-    if (!h->in_round || v->round != h->round || v->place >= MR_HEAD_PLACES)
-        return; /* the head was agreed on without it */
+    if (!h->in_round || v->round != h->round || v->place >= MR_HEAD_PLACES) {
+        h->count.voices_ignored++; /* the head was agreed on without it */
+        return;
+    }
     p = &h->places[v->place];
     if (!p->used || p->done)
         return;
     p->word = v->word;
-    if (p->word == MR_HEAD_SPOKE && !p->trusted && net_spoke(h, v))
+    if (p->word == MR_HEAD_SPOKE && !p->trusted && net_spoke(h, v)) {
         p->word = MR_HEAD_FAILED;
+        h->count.voices_ignored++;
+    }
     p->local = v->local;
     p->net16 = v->net16;
     p->count = mr_head_unpack(p->headers, v->headers, h->fresh);

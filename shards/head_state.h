@@ -41,6 +41,7 @@ struct mr_head {
     const struct mr_network *network;
     unsigned self, shards;
     struct mr_head_hooks hooks;
+    struct mr_head_counters count;
 
     /* head.c */
     struct mr_head_kept *window; /* by number % MR_HEAD_WINDOW; linked, without a gap */

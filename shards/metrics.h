@@ -99,6 +99,10 @@
       "blob transactions left out of answers: not announced lately, over the budget")              \
     X(head_advanced, "times that the head moved")                                                  \
     X(head_bad, "BlockHeaders answers that were refused")                                          \
+    X(head_rounds, "rounds in which peers were asked for the head")                                \
+    X(head_rounds_stale, "of these, ended without enough peers that know our head")                \
+    X(head_voices_ignored, "answers about the head that came too late, or twice of a network")     \
+    X(head_headers_ahead, "headers left out: over 15 s ahead of our clock")                        \
     X(head_mail_lost, "mail between shards about the head that found no room")                     \
     X(range_bad, "BlockRangeUpdate of a range that cannot be")                                     \
     X(mail_tx_blocked, "times that another shard's queue was full")                                \

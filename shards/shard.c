@@ -267,6 +267,7 @@ static void publish_gauges(struct mr_shard *s)
 {
     struct mr_shard_metrics *m = &s->metrics;
     const struct mr_fetch_counters *f = mr_fetch_count(s->fetch);
+    const struct mr_head_counters *h = mr_head_count(s->head);
 
     MR_COUNT(m->turns, 1);
     MR_GAUGE_SET(m->peers, s->active_count);
@@ -284,6 +285,10 @@ static void publish_gauges(struct mr_shard *s)
     MR_GAUGE_SET(m->announced_fourth_variant, f->fourth_variant);
     MR_GAUGE_SET(m->fetch_timeouts, f->timeouts);
     MR_GAUGE_SET(m->fetch_gave_up, f->gave_up);
+    MR_GAUGE_SET(m->head_rounds, h->rounds);
+    MR_GAUGE_SET(m->head_rounds_stale, h->rounds_stale);
+    MR_GAUGE_SET(m->head_voices_ignored, h->voices_ignored);
+    MR_GAUGE_SET(m->head_headers_ahead, h->headers_ahead);
     MR_GAUGE_SET(m->gather_bytes, s->gather_bytes);
     MR_GAUGE_SET(m->send_bytes, s->sending_bytes);
     MR_GAUGE_SET(m->buffers_bytes, atomic_load_explicit(&s->pool.bytes_used, memory_order_relaxed));

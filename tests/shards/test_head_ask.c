@@ -289,6 +289,7 @@ static void headers_ahead_of_the_clock_are_left_out(void **state)
     assert_int_equal(answer(w, p, id, down, 3), MR_OK);
     assert_int_equal(voice(w)->word, MR_HEAD_FAILED);
     assert_int_equal(mr_head_own_voices(w->h[1]).trusted, 1); /* it is not to blame */
+    assert_int_equal(mr_head_count(w->h[1])->headers_ahead, 1 + 1 + 3);
 }
 
 /* Classic: no base fee to this day. */

@@ -113,6 +113,7 @@ static void peers_of_one_network_have_one_voice_on_several_shards(void **state)
     for (unsigned i = 0; i < 3; i++)
         assert_true(w->peers[i].asked > 0);
     assert_false(mr_head_known(w->h[0]));
+    assert_int_equal(mr_head_count(w->h[0])->voices_ignored, 2 * mr_head_count(w->h[0])->rounds);
     heads_free(w);
 }
 
@@ -158,6 +159,7 @@ static void a_reorganisation_reaches_all_shards(void **state)
 static void a_long_reorganisation_is_found_by_what_peers_claim(void **state)
 {
     struct heads *w = begin(3);
+    uint64_t stale;
 
     (void)state;
     for (unsigned k = 0; k < 3; k++)
@@ -166,8 +168,10 @@ static void a_long_reorganisation_is_found_by_what_peers_claim(void **state)
     all_have(w, other, FORK + 12);
     for (unsigned k = 0; k < 3; k++)
         heads_claim(w, &w->peers[k], 0);
+    stale = mr_head_count(w->h[0])->rounds_stale;
     heads_pass(w, 12 * 6);
     head_must_be(w, &other[FORK + 12]);
+    assert_int_equal(mr_head_count(w->h[0])->rounds_stale, stale + 5); /* nobody knew our head */
     heads_free(w);
 }
 
@@ -190,7 +194,7 @@ static void one_peer_on_another_branch_changes_nothing(void **state)
 static void a_chain_that_stands_still_keeps_its_head(void **state)
 {
     struct heads *w = begin(3);
-    uint64_t changes;
+    uint64_t changes, stale;
 
     (void)state;
     for (unsigned k = 0; k < 3; k++)
@@ -200,9 +204,11 @@ static void a_chain_that_stands_still_keeps_its_head(void **state)
     heads_pass(w, 24);
     head_must_be(w, &chain[28]);
     changes = mr_head_changes(w->h[0]);
+    stale = mr_head_count(w->h[0])->rounds_stale;
     heads_pass(w, 12 * 20);
     assert_int_equal(mr_head_changes(w->h[0]), changes);
     assert_false(w->peers[0].query.reverse);
+    assert_int_equal(mr_head_count(w->h[0])->rounds_stale, stale);
     heads_free(w);
 }
 
