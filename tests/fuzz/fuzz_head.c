@@ -2,10 +2,11 @@
  * unlinked, against a rule, ahead of the clock, with the input's own bytes, twice, late or never)
  * from four branches, and go, while mail between the shards is late or lost: a program of steps
  * into head.h. Behind every step: shard 0 moved exactly where its round sends it (head_round.h),
- * the others only to what it sent them; what is served is one chain by the rules down from the
- * head, at most 256 long and not ahead of the clock; Status, fork id and the other readers tell of
- * that head; every answer is judged as the questions say. And whatever happened: when mail comes
- * again and some peers are honest, every shard soon has their head. */
+ * the others only to what it sent them; rounds follow each other no faster than they may; what is
+ * served is one chain by the rules down from the head, at most 256 long and not ahead of the clock;
+ * Status, fork id and the other readers tell of that head; every answer is judged as the questions
+ * say. And whatever happened: when mail comes again and some peers are honest, every shard soon has
+ * their head. */
 #include "tests/fuzz/head_turns.h"
 #include "tests/fuzz/program.h"
 

@@ -208,12 +208,27 @@ static void own_questions(const struct request *own, unsigned n)
     }
 }
 
+/* Whether the last round may be followed by another before the next poll: none after which that
+ * could go on for ever. Without a head, and from an old claim on (fresh), and behind a whole batch,
+ * there is more to be had; lost sends us back once a poll. */
+static bool more_at_once(void)
+{
+    bool batch = false;
+
+    for (unsigned i = 0; i < VOICES; i++)
+        batch |= round_now.voices[i].said.count == MR_HEAD_BATCH;
+    return batch || lost || round_now.fresh;
+}
+
 /* The round that begins asks trusted peers first, and for what the state demands. */
 static void begun_check(const struct mr_head_voices *sum)
 {
     unsigned trusted = 0;
 
     MR_ASSERT(!round_now.open);
+    if (round_now.serial > 0 &&
+        now.mono_ns + options.request_timeout_ns < round_now.ends_ns + options.head_poll_ns)
+        MR_ASSERT(more_at_once());
     for (unsigned i = 0; i < VOICES; i++)
         trusted += begun.voices[i].used && begun.voices[i].trusted;
     MR_ASSERT(trusted == MR_MIN(sum->trusted, (unsigned)VOICES));
