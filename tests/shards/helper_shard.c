@@ -345,7 +345,7 @@ void stage_run(struct stage *st, uint64_t ms)
 
 /* ---- counters ---- */
 
-/* What moves in any traffic, or with any coming and going. */
+/* What moves in any traffic, with any coming and going, or with time. */
 static bool is_traffic(const char *name)
 {
     static const char *const names[] = {"turns",
@@ -368,7 +368,9 @@ static bool is_traffic(const char *name)
                                         "keccak_lanes_4",
                                         "keccak_lanes_8",
                                         "bodies_out",
-                                        "announced_out"};
+                                        "announced_out",
+                                        "head_rounds",
+                                        "head_rounds_stale"};
 
     for (size_t i = 0; i < MR_COUNT_OF(names); i++)
         if (strcmp(names[i], name) == 0)
