@@ -158,12 +158,17 @@ static bool gas_limit_follows(uint64_t limit, uint64_t parent)
     return moved < parent / 1024 && limit >= GAS_LIMIT_MIN;
 }
 
+static bool base_fee_is(const struct mr_header *h, uint64_t wei)
+{
+    return fits(&h->base_fee, 64) && mr_load_be64(h->base_fee.b + 24) == wei;
+}
+
 /* EIP-1559: London's first block may hold twice what its parent held, at a fixed fee. */
 static bool london_begins(const struct mr_header *h, const struct mr_header *parent)
 {
     return parent->gas_limit <= UINT64_MAX / 2 &&
-           gas_limit_follows(h->gas_limit, 2 * parent->gas_limit) && fits(&h->base_fee, 64) &&
-           mr_load_be64(h->base_fee.b + 24) == INITIAL_BASE_FEE;
+           gas_limit_follows(h->gas_limit, 2 * parent->gas_limit) &&
+           base_fee_is(h, INITIAL_BASE_FEE);
 }
 
 enum mr_err mr_header_check_child(const struct mr_header *h, const struct mr_header *parent)
@@ -180,8 +185,7 @@ enum mr_err mr_header_check_child(const struct mr_header *h, const struct mr_hea
         return MR_INVALID;
     if (parent->fields < MR_HEADER_HAS_BASE_FEE)
         return MR_OK;
-    if (!has_fee || !mr_header_next_base_fee(parent, &fee) || !fits(&h->base_fee, 64) ||
-        mr_load_be64(h->base_fee.b + 24) != fee)
+    if (!has_fee || !mr_header_next_base_fee(parent, &fee) || !base_fee_is(h, fee))
         return MR_INVALID;
     return MR_OK;
 }
