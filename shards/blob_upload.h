@@ -17,10 +17,9 @@
 #include "core/bucket.h"
 #include "core/clock.h"
 
-#define MR_BLOB_PROMISE_NS                                                                         \
-    (4 * MR_SECOND) /* a promise stands so long, and at most twice as long                         \
-                     */
-#define MR_BLOB_UNITS 6
+/* A promise stands so long, and at most twice as long. */
+#define MR_BLOB_PROMISE_NS (4 * MR_SECOND)
+#define MR_BLOB_UNITS      6
 
 /* Who may take from the budget, and the units that it leaves. */
 enum mr_blob_rank { MR_BLOB_FRESH = 0, MR_BLOB_IN_TURN = 4, MR_BLOB_UNPROMISED = 5 };
