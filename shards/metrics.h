@@ -72,7 +72,7 @@
     X(bodies_out, "transactions sent in full in Transactions")                                     \
     X(announced_out, "transactions announced")                                                     \
     X(announced_in, "hashes announced to us")                                                      \
-    X(announced_known, "of these, already known or being fetched")                                 \
+    X(announced_known, "of these, those judged before or held")                                    \
     X(announced_unknown_type, "announced hashes ignored: of a type that there is not")             \
     X(announced_over_limit, "announced hashes ignored: over the peer's limit")                     \
     X(announced_cut, "announced hashes ignored: behind the 4,096th of a message")                  \
